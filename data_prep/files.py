@@ -1,0 +1,61 @@
+"""Files that are either whole or not there, and folders that one process at a time works in."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from data_prep.errors import BadInput
+
+
+class InUse(BadInput):
+    """Another process works in this folder."""
+
+
+def write_whole(path: Path, content: str | bytes) -> None:
+    """Write a file so that a reader sees the old one or the new one, never a part.
+
+    The content goes to a temporary name beside it, is flushed to the disk and renamed.
+
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "done.json"
+    >>> write_whole(path, "{}")
+    >>> path.read_text(), [p.name for p in path.parent.iterdir()]
+    ('{}', ['done.json'])
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` as indented JSON by `write_whole`."""
+    write_whole(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold `folder` for this process; the kernel lets go of it however the process ends.
+
+    Raises InUse if another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse(
+                f"{folder} is in use by another denoise process; wait for it, end it, or choose another folder"
+            ) from None
+        yield

@@ -1,0 +1,1 @@
+"""Windows of a token store, corrupted and stacked into batches."""

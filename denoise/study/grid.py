@@ -1,0 +1,177 @@
+"""A grid file as cells, and the cells as run folders that are trained one after the other."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from rich.console import Console
+
+from data_prep.errors import BadInput
+from data_prep.files import write_json, write_whole
+from denoise.train.config import WITHOUT_EFFECT_ON_THE_RESULT
+
+Resolved = dict[str, Any]
+_GRID_KEYS = ("run", "baseline", "seeds", "cells")
+
+
+class BadGrid(BadInput):
+    """A grid file that names no cells, or keys that a grid does not have."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One run of a grid."""
+
+    strategy: str
+    """Short name of what is compared; cells of one strategy differ only by seed."""
+    label: str
+    """The strategy in words, for tables."""
+    seed: int
+    """Paired: cells of one seed share initial weights and the order of the text."""
+    is_baseline: bool
+    """Whether the others are compared with this strategy."""
+    config: Resolved
+    """Every value of the run."""
+
+    @property
+    def folder_name(self) -> str:
+        """Strategy, seed and ten hex digits over everything that changes the result."""
+        relevant = {
+            key: value for key, value in self.config.items() if key not in WITHOUT_EFFECT_ON_THE_RESULT
+        }
+        digest = hashlib.blake2b(json.dumps(relevant, sort_keys=True).encode(), digest_size=5).hexdigest()
+        return f"{self.strategy}-seed{self.seed}-{digest}"
+
+
+def cells_of(
+    file: Path, resolve: Callable[[Sequence[str]], Resolved], overrides: Sequence[str] = ()
+) -> list[Cell]:
+    """The cells of a grid file, in its order, seeds innermost.
+
+    `resolve` turns `denoise train`'s options into all values of a run; `overrides` are such options for every
+    cell. Raises BadGrid, naming the key.
+    """
+    grid = _load(file)
+    strategies = [cell["strategy"] for cell in grid["cells"]]
+    baseline = grid.get("baseline", strategies[0])
+    if baseline not in strategies:
+        raise BadGrid(f"{file}: the baseline {baseline!r} is none of its strategies, {', '.join(strategies)}")
+    base = ["-c", str(file.parent / grid["run"])] if "run" in grid else []
+    cells = []
+    for entry in grid["cells"]:
+        own = _options(
+            {key: value for key, value in entry.items() if key not in ("strategy", "label")}, file.parent
+        )
+        for seed in grid.get("seeds", [1]):
+            config = resolve([*base, *own, *overrides, f"--seed={seed}"])
+            cells.append(
+                Cell(
+                    strategy=entry["strategy"],
+                    label=entry.get("label", entry["strategy"]),
+                    seed=seed,
+                    is_baseline=entry["strategy"] == baseline,
+                    config=config,
+                )
+            )
+    return cells
+
+
+def _load(file: Path) -> dict[str, Any]:
+    try:
+        grid = yaml.safe_load(file.read_text())
+    except OSError as error:
+        raise BadGrid(f"{file} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise BadGrid(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(grid, dict) or not grid.get("cells"):
+        raise BadGrid(f"{file} names no cells; a grid has {', '.join(_GRID_KEYS)}, and each cell a strategy")
+    unknown = [key for key in grid if key not in _GRID_KEYS]
+    if unknown:
+        raise BadGrid(f"{file} has no use for {', '.join(unknown)}; a grid has {', '.join(_GRID_KEYS)}")
+    if any(not isinstance(cell, dict) or "strategy" not in cell for cell in grid["cells"]):
+        raise BadGrid(f"{file}: every cell needs a strategy, its short name")
+    return grid
+
+
+def _options(values: Mapping[str, Any], folder: Path, prefix: str = "--") -> list[str]:
+    """Values of a YAML mapping as command-line options; a corruption's file is looked for beside the grid."""
+    options = []
+    for key, value in values.items():
+        if prefix == "--" and key == "corruption":
+            given = value if isinstance(value, dict) else _file_or_name(str(value), folder)
+            options += ["--corruption", given if isinstance(given, str) else json.dumps(given)]
+        elif isinstance(value, dict):
+            options += _options(value, folder, f"{prefix}{key}.")
+        else:
+            options.append(f"{prefix}{key}={value if isinstance(value, str) else json.dumps(value)}")
+    return options
+
+
+def _file_or_name(value: str, folder: Path) -> str:
+    return str(folder / value) if (folder / value).is_file() else value
+
+
+def run_cells(cells: Sequence[Cell], folder: Path, file: Path, console: Console) -> list[Path]:
+    """Train every cell that is not done, each in a process of its own; a failing cell does not stop the rest.
+
+    Returns the folders of cells that failed; the last lines of each are in its log.txt and failed.json.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "grid.yaml", file.read_text())
+    failed = []
+    for cell in cells:
+        run = folder / cell.folder_name
+        if (run / "done.json").exists():
+            console.print(f"{run.name} is done already", highlight=False)
+            continue
+        _lay_out(cell, run, folder.name)
+        if not _trained(run, console):
+            failed.append(run)
+    return failed
+
+
+def _lay_out(cell: Cell, run: Path, grid: str) -> None:
+    run.mkdir(parents=True, exist_ok=True)
+    about = {
+        "strategy": cell.strategy,
+        "label": cell.label,
+        "seed": cell.seed,
+        "grid": grid,
+        "baseline": cell.is_baseline,
+    }
+    write_json(run / "cell.json", about)
+    if not (run / "config.yaml").exists():
+        write_whole(run / "config.yaml", yaml.safe_dump(cell.config, sort_keys=False, allow_unicode=True))
+    (run / "failed.json").unlink(missing_ok=True)
+
+
+def _trained(run: Path, console: Console) -> bool:
+    command = [
+        sys.executable,
+        "-m",
+        "denoise.cli",
+        "train",
+        "-c",
+        str(run / "config.yaml"),
+        "--run",
+        str(run),
+    ]
+    with open(run / "log.txt", "a", encoding="utf-8") as log:
+        exit_code = subprocess.run(command, stderr=log, check=False).returncode
+    if exit_code in (130, -2):
+        raise KeyboardInterrupt
+    if exit_code == 0:
+        return True
+    lines = (run / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()
+    error = "\n".join(lines[-5:]) or f"the process ended with code {exit_code} and no message"
+    write_json(run / "failed.json", {"error": error, "exit_code": exit_code})
+    console.print(f"[red]{run.name} failed:[/] {error}", highlight=False)
+    return False

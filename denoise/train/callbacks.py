@@ -1,0 +1,161 @@
+"""What happens around the steps of a run: lines of metrics, checkpoints, reconstructions."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from denoise.feed.data import DenoisingData
+from denoise.train.denoiser import Denoiser
+from denoise.train.progress import Progress
+from denoise.train.reconstructions import reconstruct
+from denoise.train.run_folder import Row, RunFolder, sync_folder
+from denoise.train.tracking import Tracking
+
+_KEPT_CHECKPOINTS = 2
+
+
+class Journal(Callback):
+    """Writes metrics.jsonl and samples.jsonl, feeds the dashboard and the progress bar.
+
+    The first step is always written: its loss is that of the untrained model.
+    """
+
+    def __init__(self, folder: RunFolder, tracking: Tracking, progress: Progress, *, log_every: int) -> None:
+        self.folder = folder
+        self.tracking = tracking
+        self.progress = progress
+        self.log_every = log_every
+        self.last_held_out: Row = {}
+        self._elapsed_s = 0.0  # before this process; a resumed run counts on
+        self._started_at_s = 0.0
+        self._last_logged = (0, 0.0)  # step, seconds of this process
+        self._num_cut_tokens = 0
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a resumed run needs to count on."""
+        return {"elapsed_s": self.elapsed_s, "num_cut_tokens": self._num_cut_tokens, "held_out": self.last_held_out}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Count on from a checkpoint."""
+        self._elapsed_s = state["elapsed_s"]
+        self._num_cut_tokens = state["num_cut_tokens"]
+        self.last_held_out = state["held_out"]
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds of training in all processes that worked on this run, evaluations included."""
+        now_s = time.monotonic() - self._started_at_s if self._started_at_s else 0.0
+        return self._elapsed_s + now_s
+
+    def on_train_start(self, trainer: lightning.Trainer, module: Denoiser) -> None:  # type: ignore[override]
+        """Start the clock."""
+        self._started_at_s = time.monotonic()
+        self._last_logged = (trainer.global_step, 0.0)
+        self.progress.start(trainer.global_step)
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, module: Denoiser, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:  # type: ignore[override]
+        """Write a line at the first step and at every `log_every`-th."""
+        step = trainer.global_step
+        self._num_cut_tokens += batch.num_cut_tokens
+        if step != 1 and step % self.log_every and step != module.num_steps:
+            return
+        data: DenoisingData = trainer.datamodule  # type: ignore[attr-defined]
+        last_step, last_s = self._last_logged
+        now_s = time.monotonic() - self._started_at_s
+        row = {
+            "kind": "train",
+            "step": step,
+            "tokens": step * data.tokens_per_step,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "loss": float(module.last_loss),
+            "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
+            "gradient_norm": float(module.last_gradient_norm),
+            "tokens_per_s": round((step - last_step) * data.tokens_per_step / max(now_s - last_s, 1e-9), 1),
+            "cut_tokens": self._num_cut_tokens,
+        }
+        self._last_logged = (step, now_s)
+        self._write(row)
+        self.progress.update(step, row["loss"], row["tokens_per_s"])
+
+    def on_validation_end(self, trainer: lightning.Trainer, module: Denoiser) -> None:  # type: ignore[override]
+        """Write the held-out scores and the reconstructions, then take the clock off evaluation."""
+        if trainer.sanity_checking or not trainer.is_global_zero:
+            return
+        step = trainer.global_step
+        data: DenoisingData = trainer.datamodule  # type: ignore[attr-defined]
+        row = {
+            "kind": "held_out",
+            "step": step,
+            "tokens": step * data.tokens_per_step,
+            "elapsed_s": round(self.elapsed_s, 3),
+            "loss": module.held_out.loss,
+            "noise_bits_per_byte": module.held_out.noise_bits_per_byte,
+            "num_target_tokens": int(module.held_out.num_tokens),
+        }
+        self.last_held_out = row
+        self._write(row)
+        rows = [{"step": step, **rebuilt} for rebuilt in reconstruct(module.model, data)]
+        for rebuilt in rows:
+            self.folder.append(rebuilt, to=self.folder.samples_file)
+        self.tracking.log_reconstructions(rows)
+        self._last_logged = (step, time.monotonic() - self._started_at_s)
+
+    def _write(self, row: Row) -> None:
+        self.folder.append(row)
+        self.tracking.log(row)
+
+
+class Checkpoints(Callback):
+    """Saves every `save_every` steps; the last two stay.
+
+    Where a step is also evaluated, the checkpoint is taken after the evaluation, so that a run killed between
+    the two does not lose it.
+    """
+
+    def __init__(self, folder: RunFolder, *, save_every: int, evaluate_every: int) -> None:
+        self.folder = folder
+        self.save_every = save_every
+        self.evaluate_every = evaluate_every
+
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:  # type: ignore[override]
+        """Save unless an evaluation follows."""
+        step = trainer.global_step
+        if step % self.save_every == 0 and step % self.evaluate_every:
+            self._save(trainer)
+
+    def on_validation_end(self, trainer: lightning.Trainer, module: Any) -> None:
+        """Save what was just evaluated."""
+        if not trainer.sanity_checking:
+            self._save(trainer)
+
+    def _save(self, trainer: lightning.Trainer) -> None:
+        trainer.save_checkpoint(self.folder.checkpoints / f"step-{trainer.global_step:09d}.ckpt")
+        if trainer.is_global_zero:
+            for old in sorted(self.folder.checkpoints.glob("step-*.ckpt"))[:-_KEPT_CHECKPOINTS]:
+                old.unlink(missing_ok=True)
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Checkpoints that are whole or not there: written to another name, flushed, then renamed."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write `checkpoint` to `path` in one visible step."""
+        final = Path(path)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        temporary = final.with_name(f".{final.name}.part")
+        with open(temporary, "wb") as file:
+            torch.save(checkpoint, file)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, final)
+        sync_folder(final.parent)

@@ -1,0 +1,88 @@
+"""What a run is: every value that `denoise train` takes, from a YAML file or the command line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from corruptions import Corruption, SpanCorruption
+from data_prep.errors import BadInput
+from denoise.model.config import ModelConfig
+from denoise.train.optimizer import OptimizerConfig
+from denoise.train.schedule import ScheduleConfig
+
+WITHOUT_EFFECT_ON_THE_RESULT = ("num_workers", "log_every", "save_every", "tracking", "project", "device")
+"""Fields of RunConfig that may differ between a run and its continuation, and between equal cells of a grid."""
+
+
+class BadRun(BadInput):
+    """Values that make no run, or a folder that holds another one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """One pretraining run. Two runs of equal configuration end with the same weights, bit for bit on a CPU."""
+
+    data: str = "data/sotu"
+    """Folder that `denoise prepare` wrote."""
+    corruption: Corruption | None = None
+    """How text is corrupted: a name such as TextInfilling, the dotted path of your own class, or a file such as
+    configs/corruptions/mass.yaml. Left out: T5's span corruption."""
+    source_len: int = 512
+    """Tokens the encoder reads. Windows are cut so that the corrupted text fills them exactly."""
+    target_len: int | None = None
+    """Most tokens the decoder says. Left out: as many as the corruption needs."""
+    batch_size: int = 32
+    """Windows a step, over all processes."""
+    budget_tokens: int = 100_000_000
+    """Encoder and decoder tokens to spend; with the lengths they decide the number of steps."""
+    model: ModelConfig = ModelConfig()
+    """Shape of the encoder-decoder."""
+    optimizer: OptimizerConfig = OptimizerConfig()
+    """AdamW and its groups."""
+    schedule: ScheduleConfig = ScheduleConfig()
+    """Learning rate over the steps."""
+    seed: int = 1
+    """Decides initial weights, order of windows and noise."""
+    num_evaluations: int = 10
+    """Times the held-out text is scored, at equal distances; the last is at the end."""
+    num_held_out_windows: int = 256
+    """Held-out windows to score; fewer if there are fewer."""
+    num_reconstructions: int = 6
+    """Held-out windows written out at each evaluation: corrupted, rebuilt, original."""
+    precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
+    """Number format of the arithmetic. auto: bf16-mixed on a GPU, 32-true elsewhere. float16 is not offered:
+    the activations of T5 leave its range."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Where to compute; auto takes the first accelerator there is."""
+    num_workers: int = 0
+    """Processes that corrupt ahead of the training step; the batches are the same with any number."""
+    log_every: int = 10
+    """Steps between two lines of metrics.jsonl."""
+    save_every: int = 200
+    """Steps between two checkpoints; the last two are kept."""
+    tracking: Literal["auto", "offline", "off"] = "auto"
+    """Weights & Biases. auto: online if there is a key and the server answers within 5 s, otherwise offline."""
+    project: str = "denoise"
+    """Weights & Biases project."""
+
+    def __post_init__(self) -> None:
+        for name in ("source_len", "batch_size", "budget_tokens", "num_evaluations", "num_held_out_windows"):
+            _require(self, name, at_least=1)
+        for name in ("log_every", "save_every"):
+            _require(self, name, at_least=1)
+        for name in ("num_workers", "num_reconstructions", "seed"):
+            _require(self, name, at_least=0)
+        if self.target_len is not None:
+            _require(self, "target_len", at_least=1)
+
+    @property
+    def corrupted_by(self) -> Corruption:
+        """The corruption, or the default one where none was named."""
+        return self.corruption if self.corruption is not None else SpanCorruption()
+
+
+def _require(config: RunConfig, name: str, *, at_least: int) -> None:
+    value = getattr(config, name)
+    if value < at_least:
+        raise BadRun(f"{name} is {value}; it must be at least {at_least}")

@@ -1,0 +1,70 @@
+"""Model, loss, optimizer and schedule as a LightningModule: glue only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning
+import torch
+from torch import Tensor
+
+from denoise.feed.batch import Batch
+from denoise.model.encoder_decoder import EncoderDecoder
+from denoise.train.optimizer import OptimizerConfig, adamw
+from denoise.train.schedule import ScheduleConfig
+from denoise.train.scores import Scores, score
+
+
+class Denoiser(lightning.LightningModule):
+    """Trains an EncoderDecoder on batches of DenoisingData.
+
+    `last_loss` (nats a target token) and `last_gradient_norm` stay on the device: reading them is a
+    synchronisation, left to whoever writes the log.
+    """
+
+    def __init__(
+        self,
+        model: EncoderDecoder,
+        *,
+        optimizer: OptimizerConfig,
+        schedule: ScheduleConfig,
+        num_steps: int,
+        token_bytes: Tensor,
+    ) -> None:
+        super().__init__()
+        self.model = model
+        self.optimizer_config = optimizer
+        self.schedule = schedule
+        self.num_steps = num_steps
+        self.register_buffer("token_bytes", token_bytes, persistent=False)
+        self.last_loss = torch.zeros(())
+        self.last_gradient_norm = torch.zeros(())
+        self.held_out = Scores.zero("cpu")
+
+    def training_step(self, batch: Batch, batch_number: int) -> Tensor:
+        """What the optimizer lowers: nats a target token, and the penalty if there is one."""
+        loss = self.model(batch)
+        self.last_loss = loss.nats_per_token.detach()
+        return loss.objective
+
+    def on_validation_epoch_start(self) -> None:
+        """Start the held-out sums from nothing."""
+        self.held_out = Scores.zero(self.device)
+
+    def validation_step(self, batch: Batch, batch_number: int) -> None:
+        """Add a batch to the held-out sums; they are divided when they are shown."""
+        self.held_out = self.held_out + score(self.model.logits(batch), batch, self.token_bytes)
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        """AdamW over the model's groups, all on one schedule."""
+        optimizer = adamw(self.model, self.optimizer_config)
+        factor = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: self.schedule.factor(step, self.num_steps)
+        )
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": factor, "interval": "step"}}
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip the gradient here: Lightning refuses to clip for a fused AdamW under mixed precision."""
+        self.last_gradient_norm = torch.nn.utils.clip_grad_norm_(
+            self.model.parameters(), self.optimizer_config.clip_norm or float("inf"), foreach=True
+        ).detach()

@@ -1,0 +1,185 @@
+"""One run from its configuration to done.json, or on from where it stopped."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from rich.console import Console
+
+from data_prep.files import only_one
+from data_prep.tokens import TokenStore
+from denoise.feed.data import DenoisingData
+from denoise.model.config import num_parameters
+from denoise.model.encoder_decoder import EncoderDecoder
+from denoise.train.callbacks import Checkpoints, Journal, WholeFiles
+from denoise.train.config import BadRun, RunConfig
+from denoise.train.denoiser import Denoiser
+from denoise.train.progress import Progress
+from denoise.train.run_folder import RunFolder
+from denoise.train.tracking import Tracking
+
+
+def pretrain(
+    config: RunConfig,
+    folder: Path,
+    *,
+    resolved: Mapping[str, Any],
+    cell: Mapping[str, Any] | None = None,
+    console: Console | None = None,
+) -> None:
+    """Train `config` into `folder`; go on if the folder holds a part of this run, return at once if it is done.
+
+    `resolved` is the configuration as plain values, to be kept in config.yaml; `cell` what a grid knows of the
+    run. Raises BadRun for a folder of another run, BadStore for unusable data.
+    """
+    console = console or Console()
+    run = RunFolder(folder)
+    with only_one(folder):
+        run.claim(resolved)
+        if run.is_done:
+            console.print(f"{folder} is done already")
+            return
+        data = build_data(config)
+        num_steps = config.budget_tokens // data.tokens_per_step
+        if num_steps < config.num_evaluations:
+            raise BadRun(
+                f"budget_tokens is {config.budget_tokens:,}, enough for {num_steps} steps of "
+                f"{data.tokens_per_step:,} tokens; give at least {config.num_evaluations * data.tokens_per_step:,}, "
+                "or lower batch_size or num_evaluations"
+            )
+        data.num_steps = num_steps
+        module = build_module(config, data, num_steps)
+        tracking = Tracking(
+            folder, mode=config.tracking, project=config.project, config=resolved, cell=cell or _cell(folder, config)
+        )
+        console.print(tracking.hint, highlight=False)
+        _fit(config, run, data, module, tracking, Progress(folder.name, num_steps, console))
+
+
+def build_data(config: RunConfig) -> DenoisingData:
+    """The batches of a run; the number of steps is set once the lengths are known."""
+    folder = Path(config.data)
+    return DenoisingData(
+        TokenStore.open(folder, split="train"),
+        TokenStore.open(folder, split="held_out"),
+        config.corrupted_by,
+        source_len=config.source_len,
+        target_len=config.target_len,
+        batch_size=config.batch_size,
+        num_steps=0,
+        num_held_out_windows=config.num_held_out_windows,
+        num_reconstructions=config.num_reconstructions,
+        seed=config.seed,
+        num_workers=config.num_workers,
+    )
+
+
+def build_module(config: RunConfig, data: DenoisingData, num_steps: int) -> Denoiser:
+    """The untrained module; equal seeds give equal weights whatever the corruption."""
+    model = EncoderDecoder(config.model, data.vocab.size, seed=config.seed)
+    token_bytes = torch.from_numpy(data.store.tokenizer.token_bytes.astype("int64"))
+    return Denoiser(
+        model,
+        optimizer=config.optimizer,
+        schedule=config.schedule,
+        num_steps=num_steps,
+        token_bytes=token_bytes,
+    )
+
+
+def _fit(
+    config: RunConfig, run: RunFolder, data: DenoisingData, module: Denoiser, tracking: Tracking, progress: Progress
+) -> None:
+    num_steps = module.num_steps
+    evaluate_every = -(-num_steps // config.num_evaluations)
+    journal = Journal(run, tracking, progress, log_every=config.log_every)
+    checkpoints = Checkpoints(run, save_every=config.save_every, evaluate_every=evaluate_every)
+    trainer = _trainer(config, num_steps, evaluate_every, [journal, checkpoints], tracking)
+    run.describe(shapes=_shapes(config, data, num_steps), device=str(trainer.strategy.root_device))
+    newest = run.newest_checkpoint()
+    run.rewind(_step_of(newest))
+    try:
+        # Our own files hold nothing but tensors and numbers, so they load without unpickling code.
+        trainer.fit(module, datamodule=data, ckpt_path=newest, weights_only=True)
+        if trainer.global_step < num_steps:  # Lightning turns Ctrl-C into a quiet end
+            raise KeyboardInterrupt
+        if journal.last_held_out.get("step") != num_steps:
+            trainer.validate(module, datamodule=data, verbose=False)
+    finally:
+        progress.stop()
+    summary = {
+        "step": num_steps,
+        "tokens": num_steps * data.tokens_per_step,
+        "elapsed_s": round(journal.elapsed_s, 3),
+        "held_out": journal.last_held_out,
+    }
+    tracking.finish({"held_out/loss": journal.last_held_out["loss"], "tokens": summary["tokens"]})
+    run.finish(summary)
+
+
+def _trainer(
+    config: RunConfig, num_steps: int, evaluate_every: int, callbacks: list[Any], tracking: Tracking
+) -> lightning.Trainer:
+    _quiet()
+    # Denormal numbers make some CPU matrix products fifty times slower; on a GPU this does nothing.
+    torch.set_flush_denormal(True)
+    on_gpu = config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
+    precision = config.precision if config.precision != "auto" else ("bf16-mixed" if on_gpu else "32-true")
+    return lightning.Trainer(
+        accelerator=config.device if config.device != "cuda" else "gpu",
+        devices="auto" if on_gpu else 1,
+        precision=precision,
+        max_steps=num_steps,
+        max_epochs=1,
+        val_check_interval=evaluate_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
+        callbacks=callbacks,
+        plugins=[WholeFiles()],
+        logger=tracking.loggers or False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        use_distributed_sampler=False,
+    )
+
+
+def _quiet() -> None:
+    """Keep Lightning's banners away from the progress bar; none of them asks for an action here."""
+    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
+    # The next batch is a function of the step, so there is no state to save or resume.
+    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
+    warnings.filterwarnings("ignore", message=".*`IterableDataset` has `__len__` defined.*")
+
+
+def _shapes(config: RunConfig, data: DenoisingData, num_steps: int) -> dict[str, Any]:
+    return {
+        "window_len": data.window_len,
+        "source_len": data.lengths.source,
+        "target_len": data.lengths.target,
+        "batch_size": config.batch_size,
+        "num_steps": num_steps,
+        "tokens_per_step": data.tokens_per_step,
+        "budget_tokens": config.budget_tokens,
+        "num_parameters": num_parameters(config.model, data.vocab.size),
+        "vocab_size": data.vocab.size,
+        "num_train_tokens": data.store.num_tokens,
+        "num_held_out_windows": data.num_held_out_windows,
+        "corruption": data.corruption.describe(),
+    }
+
+
+def _step_of(checkpoint: Path | None) -> int:
+    return int(checkpoint.stem.split("-")[1]) if checkpoint is not None else 0
+
+
+def _cell(folder: Path, config: RunConfig) -> dict[str, Any]:
+    return {"strategy": folder.name, "seed": config.seed}

@@ -1,0 +1,155 @@
+"""A run on disk: config.yaml, environment.json, shapes.json, metrics.jsonl, samples.jsonl, checkpoints, done.json."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterator, Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from data_prep.files import write_json, write_whole
+from denoise.train.config import WITHOUT_EFFECT_ON_THE_RESULT, BadRun
+
+Row = dict[str, Any]
+
+
+class RunFolder:
+    """The files of one run; training only appends, and done.json comes last.
+
+    A line of metrics.jsonl is a dict with "kind" (train or held_out), "step", "tokens" and "elapsed_s".
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config_file = path / "config.yaml"
+        self.metrics_file = path / "metrics.jsonl"
+        self.samples_file = path / "samples.jsonl"
+        self.checkpoints = path / "checkpoints"
+        self.done_file = path / "done.json"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the run was finished: done.json is written last and whole."""
+        return self.done_file.exists()
+
+    def claim(self, config: Mapping[str, Any]) -> None:
+        """Make this the folder of `config`, or check that it already is.
+
+        Raises BadRun, naming what differs, if it holds a run of other values.
+        """
+        if self.config_file.exists():
+            differing = _differences(yaml.safe_load(self.config_file.read_text()) or {}, config)
+            if differing:
+                raise BadRun(
+                    f"{self.path} holds a run with other values ({'; '.join(differing)}); "
+                    "give the same values to go on with it, or another folder with --run"
+                )
+            return
+        if self.metrics_file.exists():
+            raise BadRun(f"{self.path} has a metrics.jsonl but no config.yaml; choose another folder with --run")
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        write_whole(self.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+
+    def newest_checkpoint(self) -> Path | None:
+        """The checkpoint of the highest step; None before the first."""
+        found = sorted(self.checkpoints.glob("step-*.ckpt"))
+        return found[-1] if found else None
+
+    def append(self, row: Row, *, to: Path | None = None) -> None:
+        """Add one line to metrics.jsonl, or to the file given."""
+        with open(to or self.metrics_file, "a", encoding="utf-8") as file:
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def rewind(self, step: int) -> None:
+        """Forget what was written after `step`: a killed run goes on from a checkpoint behind its last line."""
+        for path in (self.metrics_file, self.samples_file):
+            if path.exists():
+                kept = [row for row in rows_of(path) if row["step"] <= step]
+                write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
+
+    def describe(self, *, shapes: Row, device: str, num_threads: int) -> None:
+        """Write what the run is made of, and on what it runs."""
+        write_json(self.path / "shapes.json", shapes)
+        write_json(self.path / "environment.json", environment(device, num_threads))
+
+    def finish(self, summary: Row) -> None:
+        """Declare the run finished."""
+        write_json(self.done_file, {**summary, "finished_at": _now()})
+
+
+def rows_of(path: Path) -> Iterator[Row]:
+    """The lines of a JSONL file that are whole; a line torn by a kill is passed over."""
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            if line.endswith("\n"):
+                yield json.loads(line)
+
+
+def environment(device: str, num_threads: int) -> Row:
+    """Versions, machine and state of the code; written beside the results they belong to."""
+    versions = {name: _version(name) for name in ("torch", "lightning", "numpy", "sentencepiece", "denoise")}
+    return {
+        "python": platform.python_version(),
+        **versions,
+        "platform": platform.platform(),
+        "cpu": _cpu(),
+        "num_threads": num_threads,
+        "device": device,
+        **_code(),
+        "started_at": _now(),
+    }
+
+
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    keys = [key for key in {**old, **new} if key not in WITHOUT_EFFECT_ON_THE_RESULT]
+    return [f"{key}: {old.get(key)!r} there, {new.get(key)!r} given" for key in keys if old.get(key) != new.get(key)]
+
+
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _cpu() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return f"{names[0]} x {len(names)}" if names else platform.processor()
+
+
+def _code() -> Row:
+    """Commit of the checkout this file is in, and whether it was changed since; nothing for an installed package."""
+
+    def git(*arguments: str) -> str:
+        command = ["git", "-C", str(Path(__file__).parent), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=10, check=True).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", __file__)  # an environment inside somebody else's repository is not ours
+        return {"git_commit": git("rev-parse", "HEAD"), "git_dirty": bool(git("status", "--porcelain"))}
+    except (OSError, subprocess.SubprocessError):
+        return {"git_commit": None, "git_dirty": None}
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def sync_folder(path: Path) -> None:
+    """Make a rename inside `path` survive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,64 @@
+"""Held-out scores as sums that add up over batches; division comes last."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from denoise.feed.batch import IGNORED, Batch
+from denoise.train.loss import token_nats
+
+
+class Scores(NamedTuple):
+    """Sums over held-out targets: of every token, and of those that were hidden from the encoder.
+
+    The loss of an objective is over its own targets, so it ranks nothing across objectives. What they have in
+    common is the hidden text: `noise_bits_per_byte` is what was left to guess of a byte of it.
+    """
+
+    nats: Tensor
+    num_tokens: Tensor
+    noise_nats: Tensor
+    num_noise_tokens: Tensor
+    noise_bytes: Tensor
+
+    @classmethod
+    def zero(cls, device: torch.device | str) -> Scores:
+        """Nothing scored yet."""
+        # float64 on the CPU and GPU; float32 where the device has no other, as Apple's.
+        dtype = torch.float32 if torch.device(device).type == "mps" else torch.float64
+        return cls(*(torch.zeros((), device=device, dtype=dtype) for _ in cls._fields))
+
+    def __add__(self, other: Scores) -> Scores:  # type: ignore[override]
+        return Scores(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+    @property
+    def loss(self) -> float:
+        """Nats a target token."""
+        return float(self.nats / self.num_tokens)
+
+    @property
+    def noise_bits_per_byte(self) -> float | None:
+        """Bits a byte of hidden text; None if the objective hides nothing, as permutation and rotation."""
+        if not self.noise_bytes:
+            return None
+        return float(self.noise_nats / self.noise_bytes) / math.log(2)
+
+
+def score(logits: Tensor, batch: Batch, token_bytes: Tensor) -> Scores:
+    """The sums of one batch; `logits` is float[B, T, V], `token_bytes` int[V] the UTF-8 length of each id's text."""
+    zero = Scores.zero(logits.device)
+    nats = token_nats(logits, batch.target).to(zero.nats.dtype)
+    is_target = batch.target != IGNORED
+    is_noise = is_target & batch.target_is_noise
+    num_bytes = token_bytes[batch.target.clamp(min=0)].to(zero.nats.dtype)
+    return Scores(
+        nats=nats.sum(),
+        num_tokens=is_target.sum(),
+        noise_nats=(nats * is_noise).sum(),
+        num_noise_tokens=is_noise.sum(),
+        noise_bytes=(num_bytes * is_noise).sum(),
+    )
