@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from abc import ABC, abstractmethod
-from typing import ClassVar, NamedTuple, Protocol
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from numbers import Real
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,6 +19,8 @@ Int32s = np.ndarray
 """A one-dimensional array of int32."""
 Bools = np.ndarray
 """A one-dimensional array of bool."""
+
+_MAX_WINDOW_TOKENS = 1 << 26
 
 
 class BadCorruption(BadInput):
@@ -55,3 +61,120 @@ class Lengths(NamedTuple):
 
     source: int
     target: int
+
+
+class Corruption(ABC):
+    """One way to spoil text and to ask for what was lost; a plug-in writes `corrupt` and nothing else.
+
+    Subclasses are frozen keyword-only dataclasses: their fields are their options.
+
+    >>> from corruptions.letters import LETTERS, letters, window_of
+    >>> class ReadBackwards(Corruption):
+    ...     def corrupt(self, window, draws, vocab):
+    ...         eos = np.array([vocab.eos], dtype=np.int32)
+    ...         return Example(np.append(window.tokens[::-1], eos), np.append(window.tokens, eos))
+    >>> example = ReadBackwards().corrupt(window_of("a b c"), Draws(1, 0, 0), LETTERS)
+    >>> letters(example.source), letters(example.target)
+    ('c b a .', 'a b c .')
+    """
+
+    @abstractmethod
+    def corrupt(self, window: Window, draws: Draws, vocab: Vocab) -> Example:
+        """Make the example of this window: int32 arrays of its own, the same ones at the same address.
+
+        `draws` is fresh, and the only source of randomness; the window is never written to.
+        """
+
+    def longest(self, window_len: int) -> Lengths:
+        """The longest source and target that a window of this many tokens can give.
+
+        Batches are made this long. A plug-in that does not say promises at most one token more than the
+        window, on both sides.
+        """
+        return Lengths(window_len + 1, window_len + 1)
+
+    def fit(self, source_len: int, target_len: int | None = None) -> int:
+        """The most raw tokens whose source and target stay within these lengths; None: any target.
+
+        >>> from corruptions import SpanCorruption
+        >>> SpanCorruption().fit(512), SpanCorruption().longest(568)
+        (568, Lengths(source=512, target=114))
+
+        Raises BadCorruption when not even one token fits, or when any number does.
+        """
+
+        def fits(window_len: int) -> bool:
+            lengths = self.longest(window_len)
+            return lengths.source <= source_len and (target_len is None or lengths.target <= target_len)
+
+        room = f"a source of {source_len} tokens" + (
+            "" if target_len is None else f" and a target of {target_len} tokens"
+        )
+        window_len = _most_tokens(fits)
+        if window_len == 0:
+            raise BadCorruption(
+                f"{self.describe()}: no text fits {room}, since one token already makes a source of "
+                f"{self.longest(1).source} and a target of {self.longest(1).target}; allow more"
+            )
+        if window_len > _MAX_WINDOW_TOKENS:
+            raise BadCorruption(f"{self.describe()}: windows of any length fit {room}; limit the target too")
+        return window_len
+
+    @property
+    def restores(self) -> bool:
+        """Whether the text can be told from source and target; a subclass says so with `restores = True`."""
+        return False
+
+    def restore(self, example: Example, vocab: Vocab) -> Int32s:
+        """The tokens of the clean window. Raises BadCorruption when this corruption does not say how."""
+        raise BadCorruption(f"{self.describe()} does not say how to restore its text; use one whose `restores` is true")
+
+    def hidden(self, window: Window, draws: Draws, vocab: Vocab) -> Bools | None:
+        """bool[window]: the tokens the encoder does not see, as `corrupt` with fresh draws of the same
+        address decides; None: not known."""
+        return None
+
+    def describe(self) -> str:
+        """A short name with the options, for tables and messages.
+
+        >>> from corruptions import SpanCorruption
+        >>> SpanCorruption().describe()
+        'span corruption (rate 0.15, mean span length 3.0)'
+        """
+        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(self).__name__).lower()
+        names: list[str] = [option.name for option in fields(self)] if is_dataclass(self) else []
+        text = ", ".join(f"{option.replace('_', ' ')} {getattr(self, option)}" for option in names)
+        return f"{name} ({text})" if text else name
+
+
+def _most_tokens(fits: Callable[[int], bool]) -> int:
+    """The largest window length that fits: 0 if none does, above _MAX_WINDOW_TOKENS if there is no limit.
+
+    Lengths grow with the window but not at every step, since counts are rounded: after the bisection
+    the lengths just above are tried one by one.
+    """
+    longest = next((window_len for window_len in range(1, 65) if fits(window_len)), 0)
+    if longest == 0:
+        return 0
+    while fits(2 * longest):
+        longest *= 2
+        if longest > _MAX_WINDOW_TOKENS:
+            return longest
+    too_long = 2 * longest
+    while too_long - longest > 1:
+        middle = (longest + too_long) // 2
+        longest, too_long = (middle, too_long) if fits(middle) else (longest, middle)
+    reach = longest + 64 + min(longest, 1024)
+    return next((window_len for window_len in range(reach, longest, -1) if fits(window_len)), longest)
+
+
+def demand(corruption: Corruption, field: str, is_allowed: Callable[[float], bool], allowed: str) -> None:
+    """Raise BadCorruption unless the field is a number that is allowed; `allowed` says which are."""
+    value = getattr(corruption, field)
+    if not isinstance(value, Real) or not is_allowed(float(value)):
+        raise BadCorruption(f"{field} of {type(corruption).__name__} is {value!r}; it must be a number {allowed}")
+
+
+def demand_rate(corruption: Corruption) -> None:
+    """Raise BadCorruption unless `rate` lies strictly between 0 and 1."""
+    demand(corruption, "rate", lambda rate: 0 < rate < 1, "above 0 and below 1")

@@ -8,13 +8,16 @@ class BadInput(ValueError):
     subclass, defined in the file that raises it:
 
         BadInput
-        ├── BadSource            data_prep.sources     no such file, nothing in it, not UTF-8, not JSON
-        ├── BadTokenizer         data_prep.tokenizer   not a SentencePiece model, not the one that was used
-        ├── BadStore             data_prep.manifest    not prepared, cut short, another vocabulary
-        ├── OutOfSentinels       data_prep.vocab       more spans than sentinels
-        ├── BadCorruption        corruptions.protocol  options that make no sense together, no fit
-        ├── BadRun               denoise.train         a folder of another run, a run in use, no finished run
-        └── BadGrid              denoise.study         a grid that names no cells, unknown keys
+        ├── InUse                                   data_prep.files        another process works there
+        ├── BadSource                               data_prep.sources      no such file, nothing in it, no text
+        ├── BadTokenizer                            data_prep.tokenizer    not a SentencePiece model, too small a text
+        ├── BadStore                                data_prep.manifest     not prepared, cut short, other options
+        ├── OutOfSentinels                          data_prep.vocab        more spans than sentinels
+        ├── BadCorruption                           corruptions.protocol   options or lengths that make no sense
+        ├── BadModel, BadOptimizer, BadSchedule     denoise.model, .train  values that cannot be trained
+        ├── BadRun                                  denoise.train.config   a folder of another run, too small a budget
+        ├── BadGrid, BadFolder                      denoise.study          no cells, unknown keys, no runs
+        └── BadUsage                                denoise.command_line   unknown options, wrong types
 
     >>> raise BadInput("rate is 1.5; it must lie between 0 and 1")
     Traceback (most recent call last):

@@ -6,7 +6,9 @@ comes at once.
 
 from __future__ import annotations
 
+import errno
 import os
+import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -18,47 +20,61 @@ from denoise import __version__
 
 Arguments = Sequence[str]
 
+OVERRIDES = "Every option of denoise train may follow; it holds for every cell."
+
 
 def prepare(arguments: Arguments) -> None:
     """Text, JSONL, Parquet or a dataset → documents → SentencePiece vocabulary → token store."""
+    from rich.console import Console
+
     from data_prep.pipeline import PrepareConfig
-    from data_prep.pipeline import prepare as prepare_corpus
-    from denoise.command_line import Parser, options_of, parsed, value_of
-    from denoise.preparing import show_preparation
+    from denoise.command_line import options_of, parsed, value_of
+    from denoise.preparing import prepare_in_sight
 
     parser = options_of(PrepareConfig, "prepare", prepare.__doc__)
-    parser.add_argument("sources", nargs="*", help="Files, folders, globs or datasets; none: the default corpus.")
+    parser.add_argument(
+        "sources", nargs="*", default=[], help="Files, folders, globs or datasets; none: the default corpus."
+    )
     parser.add_argument("--out", default="data/sotu", help="Folder to write (default: data/sotu).")
-    assert isinstance(parser, Parser)
     values, built = parsed(parser, arguments)
-    show_preparation(prepare_corpus, values.sources, Path(values.out), value_of(PrepareConfig, built))
+    prepare_in_sight(values.sources, Path(values.out), value_of(PrepareConfig, built), Console())
 
 
 def train(arguments: Arguments) -> None:
     """One run into a folder; the same command goes on where it stopped."""
     from rich.console import Console
 
-    from denoise.command_line import plain, value_of
+    from data_prep.tokens import TokenStore
+    from denoise.command_line import parsed, plain, value_of
     from denoise.train.config import RunConfig
+    from denoise.train.run_folder import RunFolder
 
-    values, built = _train_options(arguments)
+    parser = run_options()
+    values, built = parsed(parser, arguments)
     config = value_of(RunConfig, built)
     folder = Path(values.run or f"runs/{Path(config.data).name}-{type(config.corrupted_by).__name__}-{config.seed}")
+    plain_values = plain(RunConfig, parser, values)
     console = Console()
+    run = RunFolder(folder)
+    run.check(plain_values)
+    if run.is_done:
+        console.print(f"{folder} is done already", highlight=False, soft_wrap=True)
+        return
+    TokenStore.open(config.data)  # unusable data is told before torch is waited for
     from denoise.train.pretrain import pretrain
 
-    pretrain(config, folder, resolved=plain(RunConfig, values), console=console)
-    console.print(f"run: {folder}", highlight=False)
+    pretrain(config, folder, resolved=plain_values, console=console)
+    console.print(f"run: {folder}", highlight=False, soft_wrap=True)
 
 
 def grid(arguments: Arguments) -> None:
     """Every cell of a grid file that is not done yet, then the report."""
-    from denoise.command_line import Parser
+    from denoise.command_line import PlainParser
 
-    parser = Parser(prog="denoise grid", description=grid.__doc__)
+    parser = PlainParser(prog="denoise grid", description=grid.__doc__, epilog=OVERRIDES)
     parser.add_argument("file", help="Grid file, such as configs/grids/demo.yaml.")
     parser.add_argument("--out", help="Folder of the cells (default: runs/NAME of the file).")
-    own, overrides = parser.parse_known_args(list(arguments))
+    own, overrides = parser.parse_known_args(arguments)
     file = Path(own.file)
     _run_grid(file, Path(own.out or f"runs/{file.stem}"), overrides)
 
@@ -67,15 +83,15 @@ def report(arguments: Arguments) -> None:
     """The table and the HTML report of a grid's folder, finished or not, or of a single run."""
     from rich.console import Console
 
-    from denoise.command_line import Parser
+    from denoise.command_line import PlainParser
     from denoise.study.report import write_report
     from denoise.study.runs import read_grid
     from denoise.study.tables import terminal_table
 
-    parser = Parser(prog="denoise report", description=report.__doc__)
+    parser = PlainParser(prog="denoise report", description=report.__doc__)
     parser.add_argument("folder", help="Folder that `denoise grid` or `denoise train` wrote.")
     parser.add_argument("--out", help="HTML file to write (default: report.html in the folder).")
-    values = parser.parse_args(list(arguments))
+    values = parser.parse_args(arguments)
     folder = Path(values.folder)
     page = write_report(folder, Path(values.out) if values.out else None)
     Console().print(terminal_table(read_grid(folder)))
@@ -95,40 +111,55 @@ def explore(arguments: Arguments) -> None:
 
 def demo(arguments: Arguments) -> None:
     """From nothing to a finished comparison: the default corpus, three objectives, one report."""
-    from denoise.command_line import Parser
+    from denoise.command_line import PlainParser
     from denoise.config_files import configs
 
-    parser = Parser(prog="denoise demo", description=demo.__doc__)
+    parser = PlainParser(prog="denoise demo", description=demo.__doc__, epilog=OVERRIDES)
+    parser.add_argument("--text", nargs="+", default=[], help="Your own text instead: files, folders, globs, datasets.")
+    parser.add_argument("--vocab_size", help="Size of the vocabulary to train (default: 8192).")
     parser.add_argument("--data", default="data/sotu", help="Folder of the prepared corpus (default: data/sotu).")
     parser.add_argument("--out", default="runs/demo", help="Folder of the runs and the report (default: runs/demo).")
-    own, overrides = parser.parse_known_args(list(arguments))
-    prepare([f"--out={own.data}"])
+    own, overrides = parser.parse_known_args(arguments)
+    prepare([*own.text, f"--out={own.data}", *([f"--vocab_size={own.vocab_size}"] if own.vocab_size else [])])
     _run_grid(configs() / "grids" / "demo.yaml", Path(own.out), [f"--data={own.data}", *overrides])
 
 
-def _train_options(arguments: Arguments) -> tuple[Any, Any]:
-    from denoise.command_line import options_of, parsed
+def run_options() -> Any:
+    """The parser of `denoise train`."""
+    from denoise.command_line import options_of
     from denoise.train.config import RunConfig
 
     parser = options_of(RunConfig, "train", train.__doc__)
     parser.add_argument("--run", help="Folder of the run (default: runs/DATA-CORRUPTION-SEED).")
-    return parsed(parser, arguments)
+    return parser
+
+
+def resolved(arguments: Arguments) -> dict[str, Any]:
+    """All values of the run that these options of `denoise train` make, as config.yaml has them."""
+    from denoise.command_line import parsed, plain
+    from denoise.train.config import RunConfig
+
+    parser = run_options()
+    return plain(RunConfig, parser, parsed(parser, arguments)[0])
 
 
 def _run_grid(file: Path, folder: Path, overrides: Sequence[str]) -> None:
     from rich.console import Console
 
-    from denoise.command_line import plain
     from denoise.study.grid import cells_of, run_cells
-    from denoise.train.config import RunConfig
 
     console = Console()
-    cells = cells_of(file, lambda options: plain(RunConfig, _train_options(options)[0]), overrides)
-    console.print(f"{len(cells)} runs in {folder}", highlight=False)
-    failed = run_cells(cells, folder, file, console)
+    cells = cells_of(file, resolved, overrides)
+    console.print(f"{len(cells)} runs in {folder}", highlight=False, soft_wrap=True)
+    command = shlex.join(["denoise", "grid", str(file), "--out", str(folder), *overrides])
+    failed = run_cells(cells, folder, file, command, console)
     report([str(folder)])
-    tracked = folder / "*" / "wandb"
-    console.print(f"W&B runs, in the terminal: wandb leet {tracked}/offline-run-*", highlight=False)
+    if any((folder / "wandb").glob("offline-run-*")):
+        console.print(
+            f"W&B runs: wandb leet {folder}/wandb shows them, wandb sync {folder}/wandb/offline-run-* uploads them",
+            highlight=False,
+            soft_wrap=True,
+        )
     if failed:
         raise BadInput(f"{len(failed)} of {len(cells)} runs failed; see {failed[0] / 'log.txt'}, then run it again")
 
@@ -148,7 +179,7 @@ def usage() -> str:
     lines = [f"  {name:<9}{(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
-            f"denoise {__version__}: sequence-to-sequence denoising pretraining. MASS, BART and T5 are settings of one idea.",
+            f"denoise {__version__}: pretraining by repairing corrupted text; MASS, BART and T5 are settings of one idea.",
             "",
             *lines,
             "",
@@ -189,7 +220,9 @@ def main() -> None:
 
 def _sentence(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename:
-        return f"{error.filename}: {error.strerror}; free some space or choose a folder that can be written to"
+        is_about_writing = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
+        advice = "; free some space, or choose a folder that can be written to" if is_about_writing else ""
+        return f"{error.filename}: {error.strerror}{advice}"
     return str(error)
 
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import difflib
-import importlib
 import inspect
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace, set_parsing_settings
 
+import corruptions
 from corruptions import Corruption
 from data_prep.errors import BadInput
 
@@ -40,6 +42,17 @@ class Parser(ArgumentParser):
         return [name for action in self._actions for name in action.option_strings if name.startswith("--")]
 
 
+class PlainParser(argparse.ArgumentParser):
+    """A parser for commands with a few options of their own; the rest may be passed on to another."""
+
+    def __init__(self, **about: Any) -> None:
+        super().__init__(allow_abbrev=False, **about)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise one sentence."""
+        raise BadUsage(f"{self.prog}: {message}; {self.prog} --help tells more")
+
+
 def options_of(options: type, name: str, summary: str | None) -> Parser:
     """A parser whose options are the fields of a frozen dataclass, and -c for YAML files of them.
 
@@ -51,9 +64,13 @@ def options_of(options: type, name: str, summary: str | None) -> Parser:
     >>> value_of(Greeting, parser.parse_args(["--times", "2"]))
     Greeting(times=2)
     """
-    parser = Parser(prog=f"denoise {name}", description=summary, default_env=False)
+    usage = f"denoise {name} [options]"
+    parser = Parser(prog=f"denoise {name}", usage=usage, description=summary, default_env=False)
     parser.add_argument(
-        "-c", "--config", action=ActionConfigFile, help="YAML file of these options; repeat it to lay one over another."
+        "-c",
+        "--config",
+        action=ActionConfigFile,
+        help="YAML file of these options; repeat it to lay one over another.",
     )
     parser.add_class_arguments(options, None, sub_configs=True, as_group=False)
     return parser
@@ -64,10 +81,10 @@ def value_of(options: type[T], values: Namespace) -> T:
     return options(**{field.name: values[field.name] for field in dataclasses.fields(options)})  # type: ignore[arg-type]
 
 
-def plain(options: type, values: Namespace) -> dict[str, Any]:
+def plain(options: type, parser: Parser, values: Namespace) -> dict[str, Any]:
     """The fields of a dataclass among parsed values, as dicts, lists, text and numbers."""
-    as_dict = values.as_dict()
-    return {field.name: as_dict[field.name] for field in dataclasses.fields(options)}
+    as_dict = json.loads(parser.dump(values, format="json", skip_validation=True))
+    return {field.name: as_dict.get(field.name) for field in dataclasses.fields(options)}
 
 
 def parsed(parser: Parser, arguments: Sequence[str]) -> tuple[Namespace, Namespace]:
@@ -108,41 +125,82 @@ def _names_corruption(arguments: Sequence[str], place: int) -> bool:
     value = value or (arguments[place + 1] if place + 1 < len(arguments) else "")
     try:
         content = yaml.safe_load(Path(value).read_text())
-    except (OSError, ValueError, yaml.YAMLError):
-        return False  # the parser says what is wrong with the file
+    except OSError:
+        return False  # the parser says that there is no such file
+    except (UnicodeDecodeError, yaml.YAMLError) as error:
+        raise BadUsage(f"{value} is not YAML: {' '.join(str(error).split())}") from error
     return isinstance(content, dict) and isinstance(content.get("corruption"), (dict, str))
 
 
+_NOISE = re.compile(
+    r"Subtypes:|Given value|Source:|Errors:|Does not validate against|Expected a <class 'NoneType'>"
+    r"|Expected a path but|Parser key|Problem with given class_path|Problems? in"
+)
+
+
 def in_one_sentence(message: str, parser: Parser) -> str:
-    """What was given, what is allowed, and the nearest name, from jsonargparse's report."""
-    message = re.sub(r"\n\s*(Subtypes|Given value type|Given value|Source):.*", "", message)
-    unknown = re.search(r"[Uu]nrecognized arguments: (.+)", message)
-    if unknown:
-        return _unknown_option(unknown[1].split()[0].split("=")[0], parser)
-    key = _dotted_key(message)
-    option = re.search(r"Option '([^']+)' is not accepted", message)
-    if option:
-        return _unknown_key(key, option[1], message, parser)
-    missing_file = re.search(r"File does not exist: '?([^'\n]+)", message)
-    if missing_file:
-        return f"there is no file {missing_file[1]}"
-    if key == "corruption" and not re.search(r"Parser key \"[^\"]+\":\n[^\n]*Parser key", message):
-        wrong = re.search(r"(?:dot import path string|class_path)[: ]+'?([\w.]+)'?", message)
-        if wrong and "Problem with given class_path" not in message or "has no attribute" in message:
-            return _unknown_corruption(wrong[1] if wrong else "", message)
-    wrong_type = re.search(r"Expected an? (.+?)\. Got value: (.+)", message)
-    if wrong_type:
-        return f"{_shown(key)}: {_kind(wrong_type[1])} is expected, {wrong_type[2]!r} was given"
-    lines = [line.strip(" -") for line in message.splitlines() if line.strip()]
-    return f"{_shown(key)}: {lines[-1]}" if key and lines[-1] != key else lines[-1]
+    """What was given, what is allowed, and the nearest name, from jsonargparse's report.
+
+    A report on a part of a value comes wrapped in reports on the whole; what it says was made a sentence by the
+    part's own parser, and the wrapping is taken off.
+    """
+    key = _key_in(message)
+    lines = [line.strip(" -") for line in message.splitlines()]
+    said = " ".join(line for line in lines if line and not _NOISE.match(line)) or message
+    for pattern, sentence in _SENTENCES:
+        if found := re.search(pattern, said):
+            return sentence(found, message, parser)
+    return f"--{key}: {said}" if key and key.split(".")[0] not in said else said
 
 
-def _dotted_key(message: str) -> str:
+def _key_in(message: str) -> str:
     return ".".join(re.findall(r'Parser key "([^"]+)"', message))
 
 
-def _shown(key: str) -> str:
-    return f"--{key}" if key else "the options"
+def _unrecognised(found: re.Match[str], message: str, parser: Parser) -> str:
+    given = found[1].split("=")[0]
+    return f"{parser.prog} has no option {given}{_nearest(given, parser.options())} {parser.prog} --help lists them"
+
+
+def _unknown_key(found: re.Match[str], message: str, parser: Parser) -> str:
+    given, group = found["key"], found.groupdict().get("group") or _key_in(message)
+    prefix = f"--{group}." if group else "--"
+    known = [name.removeprefix(prefix) for name in parser.options() if name.startswith(prefix)]
+    known = [name for name in known if name not in ("help", "config", "print_config")]
+    # Parsers of classes, which jsonargparse makes by itself, are not called after a command.
+    where = group or (parser.prog if parser.prog.startswith("denoise ") else "it")
+    return f"{where} has no option {given}{_nearest(given, known)} There are {', '.join(known)}"
+
+
+def _no_file(found: re.Match[str], message: str, parser: Parser) -> str:
+    return f"there is no file {found[1]}"
+
+
+def _wrong_type(found: re.Match[str], message: str, parser: Parser) -> str:
+    return f"--{_key_in(message)}: {_kind(found[1])} is expected, {found[2]!r} was given"
+
+
+def _wrong_corruption(found: re.Match[str], message: str, parser: Parser) -> str:
+    built = re.search(r"Problem with given class_path '([^']+)'", message)
+    given = built[1] if built else found["given"]
+    known = [name for name in corruptions.__all__ if _is_corruption(getattr(corruptions, name))]
+    reason = f" ({found['why']})" if found.groupdict().get("why") else ""
+    return (
+        f"--corruption: {given!r} is not a corruption{reason}{_nearest(given, known)} Known: {', '.join(known)}; "
+        "your own class by its dotted path, such as my_module.MyNoise"
+    )
+
+
+_SENTENCES: tuple[tuple[str, Callable[[re.Match[str], str, Parser], str]], ...] = (
+    (r"[Uu]nrecognized arguments: (\S+)", _unrecognised),
+    (r"Group '(?P<group>[^']+)' does not accept option '(?P<key>[^']+)'", _unknown_key),
+    (r"Option '(?P<key>[^']+)' is not accepted", _unknown_key),
+    (r"File does not exist: '?([^'\n]+)", _no_file),
+    (r"Expected a dot import path string: (?P<given>\S+)", _wrong_corruption),
+    (r"(?P<why>No module named '(?P<given>[^']+)')", _wrong_corruption),
+    (r"(?P<why>module '[^']+' has no attribute '(?P<given>[^']+)')", _wrong_corruption),
+    (r"Expected an? (.+?)\. Got value: (.+)", _wrong_type),
+)
 
 
 def _kind(expected: str) -> str:
@@ -152,38 +210,6 @@ def _kind(expected: str) -> str:
     names = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
     plain = re.fullmatch(r"<class '([\w.]+)'>", expected)
     return names.get(plain[1], plain[1]) if plain else expected
-
-
-def _unknown_option(given: str, parser: Parser) -> str:
-    return f"{parser.prog} has no option {given}{_nearest(given, parser.options())} {parser.prog} --help lists them"
-
-
-def _unknown_key(key: str, given: str, message: str, parser: Parser) -> str:
-    built = re.findall(r"given class_path '([^']+)'", message)
-    if built:
-        known = _fields_of(built[-1])
-        return f"{built[-1].rsplit('.', 1)[-1]} has no option {given}{_nearest(given, known)} It has {', '.join(known)}"
-    prefix = f"--{key}." if key else "--"
-    known = [name.removeprefix(prefix) for name in parser.options() if name.startswith(prefix)]
-    return f"{key or parser.prog} has no value {given}{_nearest(given, known)} Known: {', '.join(known)}"
-
-
-def _fields_of(class_path: str) -> list[str]:
-    module, _, name = class_path.rpartition(".")
-    found = getattr(importlib.import_module(module), name)
-    return [field.name for field in dataclasses.fields(found)] if dataclasses.is_dataclass(found) else []
-
-
-def _unknown_corruption(given: str, message: str) -> str:
-    import corruptions
-
-    known = [name for name in corruptions.__all__ if _is_corruption(getattr(corruptions, name))]
-    why = re.search(r"(module '[^']+' has no attribute '[^']+'|No module named '[^']+')", message)
-    reason = f" ({why[1]})" if why else ""
-    return (
-        f"--corruption: {given!r} is not a corruption{reason}{_nearest(given, known)} Known: {', '.join(known)}; "
-        "your own class by its dotted path, such as my_module.MyNoise"
-    )
 
 
 def _is_corruption(value: object) -> bool:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
 from corruptions import Corruption, Draws, Example, Window
 from data_prep.errors import BadInput
+from data_prep.files import write_whole
 from data_prep.vocab import Vocab
 from denoise.feed.windows import read_only
 
 A_SENTENCE = (
-    "Thank you for inviting me to your party last week. It was the best evening of the year. "
-    "Nobody wanted to go home."
+    "Thank you for inviting me to your party last week. It was the best evening of the year. Nobody wanted to go home."
 )
 
 _STYLES = {"text": "", "noise": "bold red", "mark": "bold cyan", "said": "bold green", "end": "dim"}
@@ -28,11 +30,15 @@ class ExploreConfig:
     """What to show."""
 
     corruption: Corruption | None = None
-    """One corruption: a name, a dotted path or a file. Left out: all of configs/corruptions."""
+    """One corruption: a name, a dotted path or a file. Left out: the presets."""
+    presets: tuple[str, ...] = ()
+    """Files of configs/corruptions by name, such as [t5_span, bart_infill, mass]. Left out: all of them."""
     data: str | None = None
     """Folder that `denoise prepare` wrote, for its vocabulary. Left out: a word is a token."""
     seed: int = 1
     """Another seed, other noise."""
+    svg: str | None = None
+    """Write the picture to this SVG file as well."""
 
 
 @dataclass(frozen=True)
@@ -104,9 +110,7 @@ class Pieces:
         return self._tokenizer.piece(token) if token in self.vocab.text_ids else mark_name(token, self.vocab)
 
 
-def window_of(
-    tokens: np.ndarray, *, sentence_ends: np.ndarray, word_starts: np.ndarray, vocab: Vocab
-) -> Window:
+def window_of(tokens: np.ndarray, *, sentence_ends: np.ndarray, word_starts: np.ndarray, vocab: Vocab) -> Window:
     """A read-only window."""
     protected = vocab.is_special[tokens]
     return read_only(Window(tokens.astype(np.int32), sentence_ends, word_starts, protected))
@@ -126,7 +130,7 @@ def mark_name(token: int, vocab: Vocab) -> str:
 
 def show(text: str | None, config: ExploreConfig, console: Console | None = None) -> None:
     """Print what one corruption, or each of configs/corruptions, does to a text."""
-    console = console or Console()
+    console = console or Console(record=config.svg is not None, width=80 if config.svg else None)
     subject = Pieces(text or A_SENTENCE, Path(config.data)) if config.data else Words(text or A_SENTENCE)
     for name, corruption in _chosen(config):
         draws = Draws(seed=config.seed, epoch=0, window=0)
@@ -134,18 +138,22 @@ def show(text: str | None, config: ExploreConfig, console: Console | None = None
         draws = Draws(seed=config.seed, epoch=0, window=0)
         example = corruption.corrupt(subject.window, draws, subject.vocab)
         cost = f"{len(example.source)} encoder + {len(example.target)} decoder tokens"
-        console.print(Text.assemble((name, "bold"), f"  {corruption.describe()}  ", (cost, "dim")))
+        console.print(Text.assemble((name, "bold"), f"  {cost}"))
+        console.print(Text(f"  {corruption.describe()}", "dim"))
         columns = aligned(subject.window, hidden, example, subject) if hidden is not None else None
         if columns is not None:
             _print_columns(columns, console)
         else:
             _print_lines(subject, example, console)
         console.print()
+    if config.svg:
+        # rich would have the picture fetch its font from the network.
+        picture = re.sub(r"@font-face \{.*?\}", "", console.export_svg(title="denoise explore"), flags=re.DOTALL)
+        write_whole(Path(config.svg), picture)
+        print(f"picture: {config.svg}")
 
 
-def aligned(
-    window: Window, hidden: np.ndarray, example: Example, subject: Words | Pieces
-) -> list[Column] | None:
+def aligned(window: Window, hidden: np.ndarray, example: Example, subject: Words | Pieces) -> list[Column] | None:
     """The three lines of the picture as columns; None if the encoder reads the text in another order.
 
     Every token of the window is a column; a mark that stands for nothing gets one of its own.
@@ -213,7 +221,13 @@ def _chosen(config: ExploreConfig) -> list[tuple[str, Corruption]]:
     from denoise.command_line import corruption_in
     from denoise.config_files import configs
 
-    return [(path.stem, corruption_in(path)) for path in sorted((configs() / "corruptions").glob("*.yaml"))]
+    folder = configs() / "corruptions"
+    names = config.presets or tuple(sorted(path.stem for path in folder.glob("*.yaml")))
+    missing = [name for name in names if not (folder / f"{name}.yaml").is_file()]
+    if missing:
+        known = ", ".join(sorted(path.stem for path in folder.glob("*.yaml")))
+        raise BadInput(f"there is no preset {', '.join(missing)}; there are {known}")
+    return [(name, corruption_in(folder / f"{name}.yaml")) for name in names]
 
 
 def _print_columns(columns: Sequence[Column], console: Console) -> None:
@@ -222,7 +236,7 @@ def _print_columns(columns: Sequence[Column], console: Console) -> None:
     block: list[Column] = []
     used = 0
     for column in [*columns, None]:
-        width = 0 if column is None else 1 + max(len(column.text), len(column.source), len(column.target))
+        width = _width(column) if column is not None else 0
         if block and (column is None or used + width > room):
             _print_block(block, console)
             block, used = [], 0
@@ -234,13 +248,18 @@ def _print_columns(columns: Sequence[Column], console: Console) -> None:
 def _print_block(block: Sequence[Column], console: Console) -> None:
     lines = {"text": Text("  text   "), "source": Text("  source "), "target": Text("  target ")}
     for column in block:
-        width = 1 + max(len(column.text), len(column.source), len(column.target))
+        width = _width(column)
         is_mark = column.is_noise or not column.text
-        lines["text"].append(column.text.ljust(width), _STYLES["noise"] if column.is_noise else "")
-        lines["source"].append(column.source.ljust(width), _STYLES["mark"] if is_mark else "")
-        lines["target"].append(column.target.ljust(width), _STYLES["said"] if column.is_noise else "dim")
+        lines["text"].append(set_cell_size(column.text, width), _STYLES["noise"] if column.is_noise else "")
+        lines["source"].append(set_cell_size(column.source, width), _STYLES["mark"] if is_mark else "")
+        lines["target"].append(set_cell_size(column.target, width), _STYLES["said"] if column.is_noise else "dim")
     for line in lines.values():
         console.print(line, no_wrap=True, overflow="ignore", crop=False)
+
+
+def _width(column: Column) -> int:
+    """Terminal cells: a Chinese character takes two."""
+    return 1 + max(cell_len(column.text), cell_len(column.source), cell_len(column.target))
 
 
 def _print_lines(subject: Words | Pieces, example: Example, console: Console) -> None:
@@ -252,7 +271,7 @@ def _print_lines(subject: Words | Pieces, example: Example, console: Console) ->
         console.print(Text(title + " ".join(subject.name(int(token)) for token in tokens)))
 
 
-def _words_before(ends: Sequence[int], words: Sequence[str]) -> list[int]:
+def _words_before(ends: Sequence[int] | np.ndarray, words: Sequence[str]) -> list[int]:
     """The words, counted from 0, in which the sentences that end at these characters end."""
     last_characters = np.cumsum([len(word) + 1 for word in words]) - 1  # one past each word
     return np.searchsorted(last_characters, np.asarray(ends), side="left").clip(max=len(words) - 1).tolist()

@@ -19,7 +19,13 @@ ALLOWED = {
     "data_prep": {"data_prep"},
     "corruptions": {"corruptions", "data_prep.vocab", "data_prep.errors"},
     "denoise": {"denoise", "corruptions", "data_prep"},
-    "denoise.study": {"denoise.study", "denoise.train.config", "denoise.config_files", "data_prep", "corruptions"},
+    "denoise.study": {
+        "denoise.study",
+        "denoise.train.config",
+        "denoise.config_files",
+        "data_prep",
+        "corruptions",
+    },
 }
 HEAVY = ("torch", "lightning", "transformers", "datasets", "wandb", "altair", "pandas")
 
@@ -42,9 +48,7 @@ def imported(source: str) -> list[str]:
 def forbidden(room: str, source: str) -> list[str]:
     """Imports of our own packages that a room may not make."""
     ours = [name for name in imported(source) if name.split(".")[0] in PACKAGES]
-    return [
-        name for name in ours if not any(name == may or name.startswith(may + ".") for may in ALLOWED[room])
-    ]
+    return [name for name in ours if not any(name == may or name.startswith(may + ".") for may in ALLOWED[room])]
 
 
 def room_of(path: Path) -> str:

@@ -44,16 +44,12 @@ class Cell:
     @property
     def folder_name(self) -> str:
         """Strategy, seed and ten hex digits over everything that changes the result."""
-        relevant = {
-            key: value for key, value in self.config.items() if key not in WITHOUT_EFFECT_ON_THE_RESULT
-        }
+        relevant = {key: value for key, value in self.config.items() if key not in WITHOUT_EFFECT_ON_THE_RESULT}
         digest = hashlib.blake2b(json.dumps(relevant, sort_keys=True).encode(), digest_size=5).hexdigest()
         return f"{self.strategy}-seed{self.seed}-{digest}"
 
 
-def cells_of(
-    file: Path, resolve: Callable[[Sequence[str]], Resolved], overrides: Sequence[str] = ()
-) -> list[Cell]:
+def cells_of(file: Path, resolve: Callable[[Sequence[str]], Resolved], overrides: Sequence[str] = ()) -> list[Cell]:
     """The cells of a grid file, in its order, seeds innermost.
 
     `resolve` turns `denoise train`'s options into all values of a run; `overrides` are such options for every
@@ -67,9 +63,7 @@ def cells_of(
     base = ["-c", str(file.parent / grid["run"])] if "run" in grid else []
     cells = []
     for entry in grid["cells"]:
-        own = _options(
-            {key: value for key, value in entry.items() if key not in ("strategy", "label")}, file.parent
-        )
+        own = _options({key: value for key, value in entry.items() if key not in ("strategy", "label")}, file.parent)
         for seed in grid.get("seeds", [1]):
             config = resolve([*base, *own, *overrides, f"--seed={seed}"])
             cells.append(
@@ -119,13 +113,15 @@ def _file_or_name(value: str, folder: Path) -> str:
     return str(folder / value) if (folder / value).is_file() else value
 
 
-def run_cells(cells: Sequence[Cell], folder: Path, file: Path, console: Console) -> list[Path]:
+def run_cells(cells: Sequence[Cell], folder: Path, file: Path, command: str, console: Console) -> list[Path]:
     """Train every cell that is not done, each in a process of its own; a failing cell does not stop the rest.
 
-    Returns the folders of cells that failed; the last lines of each are in its log.txt and failed.json.
+    `command` is what brings these cells about, kept for the report. Returns the folders of cells that failed; the
+    last lines of each are in its log.txt and failed.json.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "grid.yaml", file.read_text())
+    write_whole(folder / "command.txt", command + "\n")
     failed = []
     for cell in cells:
         run = folder / cell.folder_name

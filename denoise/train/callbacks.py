@@ -41,7 +41,11 @@ class Journal(Callback):
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to count on."""
-        return {"elapsed_s": self.elapsed_s, "num_cut_tokens": self._num_cut_tokens, "held_out": self.last_held_out}
+        return {
+            "elapsed_s": self.elapsed_s,
+            "num_cut_tokens": self._num_cut_tokens,
+            "held_out": self.last_held_out,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Count on from a checkpoint."""
@@ -61,9 +65,9 @@ class Journal(Callback):
         self._last_logged = (trainer.global_step, 0.0)
         self.progress.start(trainer.global_step)
 
-    def on_train_batch_end(
+    def on_train_batch_end(  # type: ignore[override]
         self, trainer: lightning.Trainer, module: Denoiser, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:  # type: ignore[override]
+    ) -> None:
         """Write a line at the first step and at every `log_every`-th."""
         step = trainer.global_step
         self._num_cut_tokens += batch.num_cut_tokens
@@ -127,7 +131,7 @@ class Checkpoints(Callback):
         self.save_every = save_every
         self.evaluate_every = evaluate_every
 
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:  # type: ignore[override]
+    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
         """Save unless an evaluation follows."""
         step = trainer.global_step
         if step % self.save_every == 0 and step % self.evaluate_every:
@@ -153,9 +157,17 @@ class WholeFiles(TorchCheckpointIO):
         final = Path(path)
         final.parent.mkdir(parents=True, exist_ok=True)
         temporary = final.with_name(f".{final.name}.part")
-        with open(temporary, "wb") as file:
-            torch.save(checkpoint, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, final)
+        try:
+            with open(temporary, "wb") as file:
+                torch.save(checkpoint, file)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, final)
+        except (OSError, RuntimeError) as error:
+            temporary.unlink(missing_ok=True)
+            # torch hides the error of a full disk behind one about its own zip file.
+            trouble = error.__context__ if isinstance(error, RuntimeError) else error
+            if not isinstance(trouble, OSError):
+                raise
+            raise OSError(trouble.errno, trouble.strerror, str(final)) from error
         sync_folder(final.parent)

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from denoise.feed.batch import Batch
 from denoise.model.encoder_decoder import EncoderDecoder
-from denoise.train.optimizer import OptimizerConfig, adamw
-from denoise.train.schedule import ScheduleConfig
+from denoise.train.groups import adamw
+from denoise.train.optimizer import OptimizerConfig
+from denoise.train.schedule import ScheduleConfig, learning_rate_factor
 from denoise.train.scores import Scores, score
 
 
@@ -36,6 +37,7 @@ class Denoiser(lightning.LightningModule):
         self.optimizer_config = optimizer
         self.schedule = schedule
         self.num_steps = num_steps
+        self.token_bytes: Tensor
         self.register_buffer("token_bytes", token_bytes, persistent=False)
         self.last_loss = torch.zeros(())
         self.last_gradient_norm = torch.zeros(())
@@ -55,16 +57,16 @@ class Denoiser(lightning.LightningModule):
         """Add a batch to the held-out sums; they are divided when they are shown."""
         self.held_out = self.held_out + score(self.model.logits(batch), batch, self.token_bytes)
 
-    def configure_optimizers(self) -> dict[str, Any]:
+    def configure_optimizers(self) -> Any:
         """AdamW over the model's groups, all on one schedule."""
         optimizer = adamw(self.model, self.optimizer_config)
         factor = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: self.schedule.factor(step, self.num_steps)
+            optimizer, lambda step: learning_rate_factor(self.schedule, step, self.num_steps)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": factor, "interval": "step"}}
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradient here: Lightning refuses to clip for a fused AdamW under mixed precision."""
         self.last_gradient_norm = torch.nn.utils.clip_grad_norm_(
-            self.model.parameters(), self.optimizer_config.clip_norm or float("inf"), foreach=True
+            self.model.parameters(), self.optimizer_config.clip_norm, foreach=True
         ).detach()

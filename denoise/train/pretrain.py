@@ -14,7 +14,7 @@ from rich.console import Console
 
 from data_prep.files import only_one
 from data_prep.tokens import TokenStore
-from denoise.feed.data import DenoisingData
+from denoise.feed.data import DenoisingData, FeedConfig
 from denoise.model.config import num_parameters
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.train.callbacks import Checkpoints, Journal, WholeFiles
@@ -30,22 +30,21 @@ def pretrain(
     folder: Path,
     *,
     resolved: Mapping[str, Any],
-    cell: Mapping[str, Any] | None = None,
     console: Console | None = None,
 ) -> None:
     """Train `config` into `folder`; go on if the folder holds a part of this run, return at once if it is done.
 
-    `resolved` is the configuration as plain values, to be kept in config.yaml; `cell` what a grid knows of the
-    run. Raises BadRun for a folder of another run, BadStore for unusable data.
+    `resolved` is the configuration as plain values, to be kept in config.yaml. Raises BadRun for a folder of
+    another run, BadStore for unusable data.
     """
     console = console or Console()
     run = RunFolder(folder)
     with only_one(folder):
         run.claim(resolved)
         if run.is_done:
-            console.print(f"{folder} is done already")
             return
         data = build_data(config)
+        run.check_data(data.store.fingerprint, config.data)
         num_steps = config.budget_tokens // data.tokens_per_step
         if num_steps < config.num_evaluations:
             raise BadRun(
@@ -56,9 +55,13 @@ def pretrain(
         data.num_steps = num_steps
         module = build_module(config, data, num_steps)
         tracking = Tracking(
-            folder, mode=config.tracking, project=config.project, config=resolved, cell=cell or _cell(folder, config)
+            folder,
+            mode=config.tracking,
+            project=config.project,
+            config=resolved,
+            cell=run.cell(config.seed),
         )
-        console.print(tracking.hint, highlight=False)
+        console.print(tracking.hint, highlight=False, soft_wrap=True)
         _fit(config, run, data, module, tracking, Progress(folder.name, num_steps, console))
 
 
@@ -69,14 +72,15 @@ def build_data(config: RunConfig) -> DenoisingData:
         TokenStore.open(folder, split="train"),
         TokenStore.open(folder, split="held_out"),
         config.corrupted_by,
-        source_len=config.source_len,
-        target_len=config.target_len,
-        batch_size=config.batch_size,
-        num_steps=0,
-        num_held_out_windows=config.num_held_out_windows,
-        num_reconstructions=config.num_reconstructions,
-        seed=config.seed,
-        num_workers=config.num_workers,
+        FeedConfig(
+            source_len=config.source_len,
+            target_len=config.target_len,
+            batch_size=config.batch_size,
+            num_held_out_windows=config.num_held_out_windows,
+            num_reconstructions=config.num_reconstructions,
+            seed=config.seed,
+            num_workers=config.num_workers,
+        ),
     )
 
 
@@ -94,14 +98,23 @@ def build_module(config: RunConfig, data: DenoisingData, num_steps: int) -> Deno
 
 
 def _fit(
-    config: RunConfig, run: RunFolder, data: DenoisingData, module: Denoiser, tracking: Tracking, progress: Progress
+    config: RunConfig,
+    run: RunFolder,
+    data: DenoisingData,
+    module: Denoiser,
+    tracking: Tracking,
+    progress: Progress,
 ) -> None:
     num_steps = module.num_steps
     evaluate_every = -(-num_steps // config.num_evaluations)
     journal = Journal(run, tracking, progress, log_every=config.log_every)
     checkpoints = Checkpoints(run, save_every=config.save_every, evaluate_every=evaluate_every)
     trainer = _trainer(config, num_steps, evaluate_every, [journal, checkpoints], tracking)
-    run.describe(shapes=_shapes(config, data, num_steps), device=str(trainer.strategy.root_device))
+    run.describe(
+        shapes=_shapes(config, data, num_steps),
+        device=str(trainer.strategy.root_device),
+        num_threads=torch.get_num_threads(),
+    )
     newest = run.newest_checkpoint()
     run.rewind(_step_of(newest))
     try:
@@ -157,7 +170,7 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*does not have many workers.*")
     # The next batch is a function of the step, so there is no state to save or resume.
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
-    warnings.filterwarnings("ignore", message=".*`IterableDataset` has `__len__` defined.*")
+    warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
 
 
 def _shapes(config: RunConfig, data: DenoisingData, num_steps: int) -> dict[str, Any]:
@@ -174,12 +187,9 @@ def _shapes(config: RunConfig, data: DenoisingData, num_steps: int) -> dict[str,
         "num_train_tokens": data.store.num_tokens,
         "num_held_out_windows": data.num_held_out_windows,
         "corruption": data.corruption.describe(),
+        "data_fingerprint": data.store.fingerprint,
     }
 
 
 def _step_of(checkpoint: Path | None) -> int:
     return int(checkpoint.stem.split("-")[1]) if checkpoint is not None else 0
-
-
-def _cell(folder: Path, config: RunConfig) -> dict[str, Any]:
-    return {"strategy": folder.name, "seed": config.seed}

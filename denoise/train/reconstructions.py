@@ -112,7 +112,5 @@ def pieces(ids: Sequence[int] | np.ndarray, tags: Sequence[str], tokenizer: Toke
 def _visits(data: DenoisingData) -> list[Visit]:
     """Windows at equal distances over the held-out ones, so that they come from different documents."""
     batches = data.held_out_batches()
-    count = min(data.num_reconstructions, data.num_held_out_windows)
+    count = min(data.config.num_reconstructions, data.num_held_out_windows)
     return [batches.visit(number * data.num_held_out_windows // count) for number in range(count)]
-
-

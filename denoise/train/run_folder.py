@@ -39,11 +39,8 @@ class RunFolder:
         """Whether the run was finished: done.json is written last and whole."""
         return self.done_file.exists()
 
-    def claim(self, config: Mapping[str, Any]) -> None:
-        """Make this the folder of `config`, or check that it already is.
-
-        Raises BadRun, naming what differs, if it holds a run of other values.
-        """
+    def check(self, config: Mapping[str, Any]) -> None:
+        """Raises BadRun, naming what differs, if this is the folder of a run with other values than `config`."""
         if self.config_file.exists():
             differing = _differences(yaml.safe_load(self.config_file.read_text()) or {}, config)
             if differing:
@@ -51,11 +48,23 @@ class RunFolder:
                     f"{self.path} holds a run with other values ({'; '.join(differing)}); "
                     "give the same values to go on with it, or another folder with --run"
                 )
-            return
-        if self.metrics_file.exists():
+        elif self.metrics_file.exists():
             raise BadRun(f"{self.path} has a metrics.jsonl but no config.yaml; choose another folder with --run")
+
+    def claim(self, config: Mapping[str, Any]) -> None:
+        """Make this the folder of `config`, or check that it already is. Raises BadRun."""
+        self.check(config)
         self.checkpoints.mkdir(parents=True, exist_ok=True)
-        write_whole(self.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+        if not self.config_file.exists():
+            write_whole(self.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+
+    def cell(self, seed: int) -> Row:
+        """What a grid wrote of this run; for a run of its own, its name and seed."""
+        path = self.path / "cell.json"
+        if path.exists():
+            found: Row = json.loads(path.read_text())
+            return found
+        return {"strategy": self.path.name, "seed": seed}
 
     def newest_checkpoint(self) -> Path | None:
         """The checkpoint of the highest step; None before the first."""
@@ -73,6 +82,17 @@ class RunFolder:
             if path.exists():
                 kept = [row for row in rows_of(path) if row["step"] <= step]
                 write_whole(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept))
+
+    def check_data(self, fingerprint: str, data: str) -> None:
+        """Raises BadRun if this run began on other tokens than those with this fingerprint."""
+        path = self.path / "shapes.json"
+        before = json.loads(path.read_text()).get("data_fingerprint") if path.exists() else None
+        if before is not None and before != fingerprint:
+            raise BadRun(
+                f"{self.path} was begun on other text or another vocabulary than {data} has now "
+                f"(fingerprint {before[:10]} then, {fingerprint[:10]} now); choose another folder with --run, "
+                "or prepare the same text with the same options again"
+            )
 
     def describe(self, *, shapes: Row, device: str, num_threads: int) -> None:
         """Write what the run is made of, and on what it runs."""

@@ -53,7 +53,7 @@ def score(logits: Tensor, batch: Batch, token_bytes: Tensor) -> Scores:
     zero = Scores.zero(logits.device)
     nats = token_nats(logits, batch.target).to(zero.nats.dtype)
     is_target = batch.target != IGNORED
-    is_noise = is_target & batch.target_is_noise
+    is_noise = is_target & batch.target_is_noise if batch.target_is_noise is not None else torch.zeros_like(is_target)
     num_bytes = token_bytes[batch.target.clamp(min=0)].to(zero.nats.dtype)
     return Scores(
         nats=nats.sum(),

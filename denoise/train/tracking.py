@@ -27,7 +27,11 @@ class Tracking:
     `hint` is the line to show a person: how the run is logged, how to look at it, how to upload it.
     """
 
-    def __init__(self, folder: Path, *, mode: Mode, project: str, config: Mapping[str, Any], cell: Mapping[str, Any]):
+    def __init__(
+        self, folder: Path, *, mode: Mode, project: str, config: Mapping[str, Any], cell: Mapping[str, Any]
+    ) -> None:
+        # The runs of a grid lie together, so that one look shows them all.
+        self.home = folder.parent if cell.get("grid") else folder
         self.folder = folder
         self._logger: Any = None
         self.hint = "Weights & Biases: off"
@@ -42,8 +46,8 @@ class Tracking:
             self.hint = "Weights & Biases: off, it could not be started; metrics.jsonl has everything"
         elif reason is not None:
             self.hint = (
-                f"Weights & Biases: offline ({reason}); look: wandb leet {folder / 'wandb'}; "
-                f"upload later: wandb sync {folder / 'wandb'}/offline-run-*"
+                f"Weights & Biases: offline ({reason}); look: wandb leet {self.home / 'wandb'}; "
+                f"upload later: wandb sync {self.home / 'wandb'}/offline-run-*"
             )
         else:
             self.hint = f"Weights & Biases: {self._logger.experiment.url}"
@@ -57,8 +61,8 @@ class Tracking:
         """Log one row of metrics.jsonl under its kind, against the tokens spent."""
         if self._logger is not None:
             kind = row["kind"]
-            values = {f"{kind}/{key}": value for key, value in row.items() if isinstance(value, (int, float))}
-            values |= {"tokens": row["tokens"], "step": row["step"]}
+            numbers = {key: value for key, value in row.items() if isinstance(value, (int, float))}
+            values = {key if key in ("step", "tokens") else f"{kind}/{key}": number for key, number in numbers.items()}
             self._attempt(lambda: self._logger.experiment.log(values))
 
     def log_reconstructions(self, rows: list[dict[str, Any]]) -> None:
@@ -79,12 +83,13 @@ class Tracking:
         _within(_FINISH_WITHIN_S, lambda: self._attempt(wandb.finish))
 
     def _started(self, offline: bool, project: str, config: Mapping[str, Any], cell: Mapping[str, Any]) -> Any:
+        os.environ.setdefault("WANDB_SILENT", "true")  # its banners would break into the progress bar
         try:
             import wandb
             from lightning.pytorch.loggers import WandbLogger
 
             logger = WandbLogger(
-                save_dir=str(self.folder),
+                save_dir=str(self.home),
                 project=project,
                 offline=offline,
                 id=hashlib.blake2b(str(self.folder.resolve()).encode(), digest_size=6).hexdigest(),

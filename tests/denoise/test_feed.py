@@ -24,7 +24,7 @@ from data_prep.tokens import BadStore, TokenStore
 from data_prep.vocab import Vocab
 from denoise.feed.batch import IGNORED, Batch
 from denoise.feed.batches import Batches, HeldOutBatches, stack
-from denoise.feed.data import DenoisingData
+from denoise.feed.data import DenoisingData, FeedConfig
 from denoise.feed.windows import Windows
 
 
@@ -34,9 +34,7 @@ def store(prepared: Path) -> TokenStore:
 
 
 def equal(one: Batch, other: Batch) -> bool:
-    return all(
-        torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in zip(one, other, strict=True)
-    )
+    return all(torch.equal(a, b) if isinstance(a, torch.Tensor) else a == b for a, b in zip(one, other, strict=True))
 
 
 def test_an_epoch_visits_every_window_once(store: TokenStore) -> None:
@@ -100,21 +98,18 @@ def test_ranks_share_the_rows_of_one_process(store: TokenStore) -> None:
         assert torch.equal(joined, getattr(whole, name))
 
 
-@pytest.mark.parametrize("corruption", [SpanCorruption(), TextInfilling(), MaskedFragment()], ids=lambda c: type(c).__name__)
+@pytest.mark.parametrize(
+    "corruption", [SpanCorruption(), TextInfilling(), MaskedFragment()], ids=lambda c: type(c).__name__
+)
 def test_workers_and_a_late_start_change_nothing(prepared: Path, corruption: Corruption) -> None:
     def loader(num_workers: int, first: int) -> list[Batch]:
         data = DenoisingData(
             TokenStore.open(prepared, split="train"),
             TokenStore.open(prepared, split="held_out"),
             corruption,
-            source_len=48,
-            target_len=None,
-            batch_size=4,
-            num_steps=6,
-            num_held_out_windows=4,
-            seed=3,
-            num_workers=num_workers,
+            FeedConfig(source_len=48, batch_size=4, num_held_out_windows=4, seed=3, num_workers=num_workers),
         )
+        data.num_steps = 6
         data.trainer = _At(first)  # type: ignore[assignment]
         return list(data.train_dataloader())
 

@@ -1,0 +1,64 @@
+"""Ways to spoil a text so that a model learns by mending it.
+
+A corruption is three choices: which tokens are noise, what the encoder sees in their place, and what the
+decoder must say. Every published objective is one row:
+
+    class                 noise                        encoder sees              decoder says
+    ────────────────────  ───────────────────────────  ────────────────────────  ──────────────────────────
+    SpanCorruption        spans (T5)                   one sentinel a span       each sentinel, then its span
+    TextInfilling         spans, empty ones too (BART) one mask a span           the whole text
+    TokenMasking          tokens (BERT, BART)          mask, or another token    the whole text
+    TokenDeletion         tokens (BART)                nothing                   the whole text
+    MaskedFragment        one fragment (MASS)          one mask a token          the fragment, in its place
+    SentencePermutation   none: sentences move (BART)  the moved text            the whole text
+    DocumentRotation      none: documents turn (BART)  the moved text            the whole text
+    Chain                 moves first, then one of the above
+
+A plug-in subclasses Corruption and writes `corrupt`; `contract.check` holds it to the laws of all the others.
+
+>>> from corruptions.letters import LETTERS, letters, window_of
+>>> window = window_of("a b c d e f g h i j k l m n o p q r s t")
+>>> example = SpanCorruption(rate=0.3).corrupt(window, Draws(1, 0, 0), LETTERS)
+>>> letters(example.source)
+'a b c d e f g h <0> n o p q <1> s t .'
+>>> letters(example.target)
+'<0> i j k l m <1> r .'
+"""
+
+from corruptions.chain import Chain
+from corruptions.document_rotation import DocumentRotation
+from corruptions.draws import Draws
+from corruptions.masked_fragment import MaskedFragment
+from corruptions.ordering import Ordering
+from corruptions.plan import Counts, Plan
+from corruptions.planned import PlannedCorruption
+from corruptions.protocol import BadCorruption, Corruption, Example, Lengths, Window
+from corruptions.render import Said, Shown
+from corruptions.sentence_permutation import SentencePermutation
+from corruptions.span_corruption import SpanCorruption
+from corruptions.text_infilling import TextInfilling
+from corruptions.token_deletion import TokenDeletion
+from corruptions.token_masking import TokenMasking
+
+__all__ = [
+    "BadCorruption",
+    "Chain",
+    "Corruption",
+    "Counts",
+    "DocumentRotation",
+    "Draws",
+    "Example",
+    "Lengths",
+    "MaskedFragment",
+    "Ordering",
+    "Plan",
+    "PlannedCorruption",
+    "Said",
+    "SentencePermutation",
+    "Shown",
+    "SpanCorruption",
+    "TextInfilling",
+    "TokenDeletion",
+    "TokenMasking",
+    "Window",
+]

@@ -1,0 +1,90 @@
+"""Corruptions that say which tokens are hidden, and leave the rest to one renderer."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from corruptions.draws import Draws
+from corruptions.plan import Counts, Plan
+from corruptions.protocol import BadCorruption, Bools, Corruption, Example, Int32s, Lengths, Window
+from corruptions.render import Said, Shown, can_restore, render, rendered_lengths, restored
+from data_prep.vocab import Vocab
+
+
+class PlannedCorruption(Corruption):
+    """A corruption in three choices: which tokens are noise, what the encoder sees, what the decoder says.
+
+    A subclass writes `plan` and `counts` and sets `shown` and `said`; it gets `corrupt`, exact lengths,
+    `hidden` and `restore`.
+
+    >>> from corruptions.letters import LETTERS, letters, window_of
+    >>> class HideFirstHalf(PlannedCorruption):
+    ...     shown, said = Shown.MASK_A_SPAN, Said.WHOLE_TEXT
+    ...     def counts(self, window_len):
+    ...         return Counts(noise=window_len // 2, spans=1)
+    ...     def plan(self, window, draws):
+    ...         window_len = len(window.tokens)
+    ...         return Plan.of_spans([0], [window_len // 2], window_len=window_len)
+    >>> letters(HideFirstHalf().corrupt(window_of("a b c d"), Draws(1, 0, 0), LETTERS).source)
+    '_ c d .'
+    >>> HideFirstHalf().longest(4)
+    Lengths(source=4, target=5)
+    """
+
+    @property
+    @abstractmethod
+    def shown(self) -> Shown:
+        """What the encoder sees of the noise."""
+
+    @property
+    @abstractmethod
+    def said(self) -> Said:
+        """What the decoder must say."""
+
+    @abstractmethod
+    def plan(self, window: Window, draws: Draws) -> Plan:
+        """Decide what is hidden; protected tokens never are."""
+
+    @abstractmethod
+    def counts(self, window_len: int) -> Counts:
+        """The hidden tokens and spans of every window of this length: `plan` keeps to them exactly.
+
+        A window in which too few tokens may be hidden has fewer.
+        """
+
+    def replacements(self, plan: Plan, window: Window, draws: Draws, vocab: Vocab) -> Int32s | None:
+        """int32[num_noise], in the encoder's order: what Shown.MASK_EACH shows. None: the mask."""
+        return None
+
+    def corrupt(self, window: Window, draws: Draws, vocab: Vocab) -> Example:
+        """Plan, then render. Raises OutOfSentinels."""
+        plan = self.plan(window, draws)
+        replacements = self.replacements(plan, window, draws, vocab)
+        return render(plan, window, vocab, self.shown, self.said, replacements=replacements)
+
+    def longest(self, window_len: int) -> Lengths:
+        """The exact lengths for a window without protected tokens, and for nearly every other.
+
+        Protected tokens change them in two cases: where there are not enough other tokens to hide, an
+        example may be of other lengths; and where documents are shorter than the spans, there may be
+        more spans than were asked for, each one token more on the source, and on a target of spans.
+        """
+        return rendered_lengths(window_len, self.counts(window_len), self.shown, self.said)
+
+    @property
+    def restores(self) -> bool:
+        """Whether the text can be told from source and target."""
+        return can_restore(self.shown, self.said)
+
+    def restore(self, example: Example, vocab: Vocab) -> Int32s:
+        """The tokens of the clean window, bit for bit. Raises BadCorruption unless `restores`."""
+        if not self.restores:
+            raise BadCorruption(
+                f"{self.describe()} does not keep its text: source and target together do not tell it; "
+                "use a corruption whose `restores` is true"
+            )
+        return restored(example, vocab, self.said)
+
+    def hidden(self, window: Window, draws: Draws, vocab: Vocab) -> Bools:
+        """bool[window]: the tokens that the encoder does not see."""
+        return self.plan(window, draws).hidden()

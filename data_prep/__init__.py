@@ -1,0 +1,1 @@
+"""From files of text to ids on disk: crawl, split into sentences, tokenise, store."""

@@ -1,0 +1,209 @@
+"""The model: an encoder reads the corrupted text, a decoder with cross attention writes what was asked for.
+
+Axes: B batch · S source tokens · T target tokens · L decoder layers · D width · H heads · K head width ·
+V vocabulary.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from denoise.feed.batch import Batch
+from denoise.model.attention import (
+    CrossAttention,
+    Memory,
+    Past,
+    SelfAttention,
+    Sight,
+    no_looking_ahead,
+)
+from denoise.model.config import BadModel, ModelConfig
+from denoise.model.layers import Embedding, GatedFeedForward, Head, Projection, RMSNorm
+from denoise.model.positions import RelativeBias, Rotation
+from denoise.train.loss import LossSum, token_loss
+
+
+class EncoderLayer(nn.Module):
+    """Self-attention, then feed-forward, each on a normed copy of the stream and added to it."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.norm_self = RMSNorm(config)
+        self.self_attention = SelfAttention(config)
+        self.norm_feed_forward = RMSNorm(config)
+        self.feed_forward = GatedFeedForward(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, sight: Sight) -> Tensor:
+        """Map [B, S, D] to [B, S, D]."""
+        x = x + self.dropout(self.self_attention(self.norm_self(x), sight))
+        out: Tensor = x + self.dropout(self.feed_forward(self.norm_feed_forward(x)))
+        return out
+
+
+class DecoderLayer(nn.Module):
+    """Self-attention, cross attention, feed-forward, each on a normed copy of the stream and added to it."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.norm_self = RMSNorm(config)
+        self.self_attention = SelfAttention(config)
+        self.norm_cross = RMSNorm(config)
+        self.cross_attention = CrossAttention(config)
+        self.norm_feed_forward = RMSNorm(config)
+        self.feed_forward = GatedFeedForward(config)
+        self.dropout = nn.Dropout(config.dropout)
+        self.rope_in_cross = config.rope_in_cross
+
+    def forward(self, x: Tensor, sight: Sight, memory: Memory, layer: int, past: Past | None = None) -> Tensor:
+        """Map [B, T, D] to [B, T, D]."""
+        x = x + self.dropout(self.self_attention(self.norm_self(x), sight, past))
+        rotation = sight.rotation if self.rope_in_cross else None
+        x = x + self.dropout(self.cross_attention(self.norm_cross(x), memory, layer, rotation))
+        out: Tensor = x + self.dropout(self.feed_forward(self.norm_feed_forward(x)))
+        return out
+
+
+class Encoder(nn.Module):
+    """The stack that reads the source."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.bias = RelativeBias(config, both_ways=True) if config.positions == "t5_bias" else None
+        self.layers = nn.ModuleList(EncoderLayer(config) for _ in range(config.num_encoder_layers))
+        self.norm = RMSNorm(config)
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor, source_mask: Tensor | None) -> Tensor:
+        """Map embedded tokens [B, S, D] to states [B, S, D]."""
+        num_places = x.shape[1]
+        mask = None if source_mask is None else source_mask[:, None, None, :]
+        if self.bias is None:
+            sight = Sight(mask, rotation=Rotation.at(torch.arange(num_places, device=x.device), self.config))
+        else:
+            bias = self.bias(num_places, num_places)
+            sight = Sight(bias if mask is None else bias.masked_fill(~mask, -torch.inf))
+        x = self.dropout(x)
+        for layer in self.layers:
+            x = layer(x, sight)
+        out: Tensor = self.dropout(self.norm(x))
+        return out
+
+
+class Decoder(nn.Module):
+    """The stack that writes the target."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.bias = RelativeBias(config, both_ways=False) if config.positions == "t5_bias" else None
+        self.layers = nn.ModuleList(DecoderLayer(config) for _ in range(config.num_decoder_layers))
+        self.norm = RMSNorm(config)
+        self.dropout = nn.Dropout(config.dropout)
+        key_or_value = (config.attention_width, config.d_model**-0.5)
+        # Layer 0's keys, layer 0's values, layer 1's keys, ...: every layer reads the same encoder states.
+        self.cross_keys_values = Projection(config.d_model, (key_or_value,) * (2 * config.num_decoder_layers))
+
+    def remember(self, encoded: Tensor, source_mask: Tensor | None) -> Memory:
+        """The keys and values of all layers' cross attention to encoder states [B, S, D]."""
+        config = self.config
+        shape = (config.num_decoder_layers, 2, config.num_heads, config.head_dim)
+        keys, values = self.cross_keys_values(encoded).unflatten(-1, shape).unbind(3)
+        if config.rope_in_cross:
+            places = torch.arange(encoded.shape[1], device=encoded.device)
+            keys = Rotation.at(places, config).turn(keys.flatten(2, 3)).unflatten(2, shape[::2])
+        return Memory(keys, values, None if source_mask is None else source_mask[:, None, None, :])
+
+    def forward(self, x: Tensor, positions: Tensor, memory: Memory, pasts: list[Past] | None = None) -> Tensor:
+        """Map embedded tokens [B, T, D] to states [B, T, D].
+
+        With pasts, one a layer, x are the tokens that follow them; they are extended by x.
+        """
+        first_place = 0 if pasts is None else pasts[0].num_places
+        sight = self.sight(x.shape[1], first_place, positions)
+        x = self.dropout(x)
+        for number, layer in enumerate(self.layers):
+            x = layer(x, sight, memory, number, None if pasts is None else pasts[number])
+        out: Tensor = self.dropout(self.norm(x))
+        return out
+
+    def sight(self, num_places: int, first_place: int, positions: Tensor) -> Sight:
+        """What places first_place, first_place + 1, ... see of themselves and of those before them."""
+        num_keys = first_place + num_places
+        rotation = Rotation.at(positions, self.config) if self.bias is None else None
+        if self.bias is None and first_place == 0:
+            return Sight(is_causal=True, rotation=rotation)
+        mask = None
+        if num_places > 1:  # a single token is the last and may look at all there is
+            mask = no_looking_ahead(num_places, num_keys, positions.device)
+        if self.bias is not None:
+            bias = self.bias(num_places, num_keys, first_place)
+            mask = bias if mask is None else bias + mask
+        return Sight(mask, rotation=rotation)
+
+
+class EncoderDecoder(nn.Module):
+    """T5 v1.1's shape: norms before each part, gated feed-forwards, no biases; positions by choice.
+
+    pad_id fills short rows and starts every decoder. The weights follow from config, vocab_size and seed
+    alone; PyTorch's global generator is neither read nor moved.
+
+    >>> model = EncoderDecoder(ModelConfig(d_model=16, num_heads=2, head_dim=8, d_ff=32), vocab_size=40)
+    >>> model.encode(torch.tensor([[5, 6, 7, 1]])).shape
+    torch.Size([1, 4, 16])
+    """
+
+    def __init__(self, config: ModelConfig, vocab_size: int, *, pad_id: int = 0, seed: int = 0) -> None:
+        super().__init__()
+        if not 0 <= pad_id < vocab_size:
+            raise BadModel(f"pad_id is {pad_id}; it must be an id of the vocabulary, 0 .. {vocab_size - 1}")
+        self.config = config
+        self.vocab_size = vocab_size
+        self.pad_id = pad_id
+        self.embedding = Embedding(vocab_size, config.d_model)
+        self.encoder = Encoder(config)
+        self.decoder = Decoder(config)
+        std = config.head_init * config.d_model**-0.5
+        self.head = None if config.tie_head else Head(config.d_model, ((vocab_size, std),))
+        self.initialise(seed)
+
+    def initialise(self, seed: int) -> None:
+        """Set fresh weights: norms 1, the rest normal, with T5's deviations; nothing on the meta device."""
+        if self.embedding.weight.is_meta:
+            return
+        generator = torch.Generator().manual_seed(seed)
+        ends = [module for module in (self.embedding, self.head) if module is not None]
+        # The ends come last, so that models of one seed share their layers whatever the vocabulary.
+        for module in [*self.encoder.modules(), *self.decoder.modules(), *ends]:
+            if isinstance(module, Projection | Embedding | RelativeBias):
+                module.initialise(generator)
+            elif isinstance(module, RMSNorm):
+                nn.init.ones_(module.weight)
+
+    def encode(self, source: Tensor, source_mask: Tensor | None = None) -> Tensor:
+        """Encoder states [B, S, D] of ids [B, S]; a mask that is false hides padding."""
+        out: Tensor = self.encoder(self.embedding(source), source_mask)
+        return out
+
+    def decode(
+        self, decoder_input: Tensor, positions: Tensor, memory: Memory, pasts: list[Past] | None = None
+    ) -> Tensor:
+        """Logits [B, T, V] of decoder input [B, T] at positions [B, T], reading what `remember` made."""
+        state = self.decoder(self.embedding(decoder_input), positions, memory, pasts)
+        if self.head is not None:
+            out: Tensor = self.head(state)
+            return out
+        # 1 / D and not its root: the stream still carries the input's own embedding, whose product with
+        # itself is D, and which would otherwise make the model predict its input.
+        return nn.functional.linear(state / self.config.d_model, self.embedding.weight)
+
+    def logits(self, batch: Batch) -> Tensor:
+        """Logits [B, T, V] of every target place; place t sees decoder inputs 0 .. t and the whole source."""
+        memory = self.decoder.remember(self.encode(batch.source, batch.source_mask), batch.source_mask)
+        return self.decode(batch.decoder_input, batch.decoder_positions, memory)
+
+    def forward(self, batch: Batch, z_loss: float = 0.0) -> LossSum:
+        """The summed loss of a batch; inside forward so that it is compiled together with the model."""
+        return token_loss(self.logits(batch), batch.target, z_loss=z_loss)

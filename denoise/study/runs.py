@@ -1,0 +1,187 @@
+"""Run folders as training leaves them, finished or not, read into plain values."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+
+from data_prep.errors import BadInput
+from denoise.study.logs import Logs, read_logs
+
+State = Literal["finished", "running", "stopped", "failed", "missing", "replaced"]
+
+
+class BadFolder(BadInput):
+    """A folder that holds no runs, or a file in it that training did not write."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One run folder, or the place of one that a grid still lacks."""
+
+    folder: Path
+    """Where it is, or would be."""
+    strategy: str
+    """The name that all seeds of one setting share."""
+    label: str
+    """The strategy in words."""
+    seed: int | None
+    """None where the run does not say."""
+    grid: str
+    """The grid it belongs to; empty for a run on its own."""
+    is_baseline: bool
+    """Whether the others are compared with this strategy."""
+    state: State
+    """finished: it has a done.json. running: a process holds it. stopped: it began and nobody goes on.
+    missing: nothing is measured yet. replaced: a later run has its strategy and seed."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """The resolved configuration."""
+    environment: dict[str, Any] = field(default_factory=dict)
+    """Versions, machine and commit."""
+    shapes: dict[str, Any] = field(default_factory=dict)
+    """Lengths, budget and sizes."""
+    done: dict[str, Any] = field(default_factory=dict)
+    """The last line of a finished run."""
+    failure: str = ""
+    """Why it failed."""
+    logs: Logs = field(default_factory=Logs)
+    """Measurements and reconstructions."""
+
+
+def read_run(folder: Path) -> Run:
+    """Read one run folder, finished or not. Raises BadFolder."""
+    if not folder.is_dir():
+        raise BadFolder(f"{folder} is not a folder; name a run folder or a grid folder")
+    if not is_run(folder):
+        raise BadFolder(f"{folder} holds no run: it has neither cell.json nor metrics.jsonl; name a run folder")
+    cell = _mapping(folder / "cell.json")
+    logs = read_logs(folder)
+    strategy = str(cell.get("strategy") or folder.resolve().name)
+    done, failed = _mapping(folder / "done.json"), _mapping(folder / "failed.json")
+    seed = cell.get("seed")
+    return Run(
+        folder=folder,
+        strategy=strategy,
+        label=str(cell.get("label") or strategy),
+        seed=int(seed) if seed is not None else None,
+        grid=str(cell.get("grid") or ""),
+        is_baseline=bool(cell.get("baseline")),
+        state=_state(folder, bool(logs.train or logs.held_out)),
+        config=_mapping(folder / "config.yaml"),
+        environment=_mapping(folder / "environment.json"),
+        shapes=_mapping(folder / "shapes.json"),
+        done=done,
+        failure=str(failed.get("error") or ""),
+        logs=logs,
+    )
+
+
+def read_grid(folder: Path) -> list[Run]:
+    """Read every cell of a grid, the baseline's first, then as in grid.yaml; a run folder is a grid of one.
+
+    Cells that should be there and are not come as missing: those that grid.yaml names, and those whose seed
+    another strategy has. Raises BadFolder when there is no run.
+    """
+    if not folder.is_dir():
+        raise BadFolder(f"{folder} is not a folder; name a run folder or a grid folder")
+    if is_run(folder):
+        return [read_run(folder)]
+    inside = sorted(path for path in folder.iterdir() if path.is_dir())
+    runs = [read_run(path) for path in inside if is_run(path)]
+    if not runs:
+        grids = [path.name for path in inside if any(map(is_run, path.iterdir()))]
+        advice = f"name one of its grids, {', '.join(grids)}" if grids else "name a run folder or a grid folder"
+        raise BadFolder(f"no folder in {folder} is a run; {advice}")
+    plan = _mapping(folder / "grid.yaml")
+    cells = [cell for cell in plan.get("cells") or [] if isinstance(cell, dict) and cell.get("strategy")]
+    runs = _without_older(runs)
+    runs += _absent(runs, cells, plan, folder)
+    order = {str(cell["strategy"]): place for place, cell in enumerate(cells)}
+    return sorted(
+        runs,
+        key=lambda run: (not run.is_baseline, order.get(run.strategy, len(order)), run.label, run.seed or 0),
+    )
+
+
+def is_run(folder: Path) -> bool:
+    """Whether a folder has what a run writes first."""
+    return any((folder / name).is_file() for name in ("cell.json", "metrics.jsonl", "shapes.json"))
+
+
+def _state(folder: Path, has_points: bool) -> State:
+    if (folder / "done.json").is_file():
+        return "finished"
+    if _is_held(folder):
+        return "running"
+    if (folder / "failed.json").is_file():
+        return "failed"
+    return "stopped" if has_points else "missing"
+
+
+def _is_held(folder: Path) -> bool:
+    """Whether a training process has its lock; the kernel takes it away however the process ends."""
+    try:
+        with open(folder / ".lock") as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def _without_older(runs: list[Run]) -> list[Run]:
+    """Of two runs of one strategy and seed the later counts: a changed grid leaves its old cells."""
+    latest: dict[tuple[str, int | None], Run] = {}
+    for run in sorted(runs, key=lambda run: str(run.environment.get("started_at") or "")):
+        latest[run.strategy, run.seed] = run
+    return [run if latest[run.strategy, run.seed] is run else replace(run, state="replaced") for run in runs]
+
+
+def _absent(runs: list[Run], cells: list[dict[str, Any]], plan: dict[str, Any], folder: Path) -> list[Run]:
+    """Cells of the rectangle strategies × seeds that have no folder."""
+    labels = {str(cell["strategy"]): str(cell.get("label") or cell["strategy"]) for cell in cells}
+    labels |= {run.strategy: run.label for run in runs}
+    baselines = {run.strategy for run in runs if run.is_baseline} | {plan.get("baseline")}
+    planned = plan.get("seeds")
+    seeds = {run.seed for run in runs if run.seed is not None} | set(planned if isinstance(planned, list) else ())
+    have = {(run.strategy, run.seed) for run in runs}
+    return [
+        Run(
+            folder=folder / f"{strategy}-seed{seed}",
+            strategy=strategy,
+            label=label,
+            seed=seed,
+            grid=runs[0].grid,
+            is_baseline=strategy in baselines,
+            state="missing",
+        )
+        for strategy, label in labels.items()
+        for seed in sorted(seeds)
+        if (strategy, seed) not in have
+    ]
+
+
+def _mapping(path: Path) -> dict[str, Any]:
+    """A JSON or YAML file that holds a mapping; an absent file is an empty one."""
+    if not path.is_file():
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text) if path.suffix == ".json" else yaml.safe_load(text)
+    except (ValueError, yaml.YAMLError) as error:
+        raise BadFolder(f"{path} cannot be read ({_first_line(error)}); mend it or take its run away") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise BadFolder(f"{path} holds a {type(content).__name__}, not a mapping; mend it or take its run away")
+    return content
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

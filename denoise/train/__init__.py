@@ -1,0 +1,1 @@
+"""Loss, optimizer, schedule and the loop that uses them."""

@@ -1,0 +1,61 @@
+"""Windows for Hypothesis, and the corruptions that every law is tried on."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from corruptions import (
+    Chain,
+    DocumentRotation,
+    MaskedFragment,
+    SentencePermutation,
+    SpanCorruption,
+    TextInfilling,
+    TokenDeletion,
+    TokenMasking,
+    Window,
+)
+from corruptions.letters import LETTERS
+
+CORRUPTIONS = {
+    "token_masking": TokenMasking(),
+    "token_masking_bart": TokenMasking(rate=0.35, mask_fraction=1.0, random_fraction=0.0),
+    "token_masking_all_random": TokenMasking(rate=0.5, mask_fraction=0.0, random_fraction=1.0),
+    "token_deletion": TokenDeletion(),
+    "text_infilling": TextInfilling(),
+    "text_infilling_mostly_empty": TextInfilling(rate=0.2, mean_span_length=0.5),
+    "text_infilling_long": TextInfilling(rate=0.6, mean_span_length=20.0),
+    "sentence_permutation": SentencePermutation(),
+    "document_rotation": DocumentRotation(),
+    "span_corruption": SpanCorruption(),
+    "span_corruption_half": SpanCorruption(rate=0.5),
+    "span_corruption_one_span": SpanCorruption(rate=0.15, mean_span_length=64.0),
+    "span_corruption_tokens": SpanCorruption(rate=0.9, mean_span_length=1.0),
+    "masked_fragment": MaskedFragment(),
+    "masked_fragment_at_end": MaskedFragment(rate=0.7, start_fraction=0.0, end_fraction=1.0),
+    "chain_bart": Chain(steps=[SentencePermutation(), TextInfilling()]),
+    "chain_spans_of_moved_text": Chain(steps=[SpanCorruption(), DocumentRotation(), SentencePermutation()]),
+    "chain_fragment_of_moved_text": Chain(steps=[DocumentRotation(), MaskedFragment()]),
+    "chain_masking_of_moved_text": Chain(steps=[SentencePermutation(), TokenMasking()]),
+    "chain_of_one": Chain(steps=[TokenDeletion(rate=0.4)]),
+}
+
+
+def made_window(window_len: int, *, document_len: int = 0, sentence_len: int = 12, seed: int = 0) -> Window:
+    """A window of random text whose documents and sentences have about these lengths; 0: one document."""
+    generator = np.random.default_rng(seed)
+    tokens = generator.choice(np.array(LETTERS.text_ids, dtype=np.int32), window_len)
+    if document_len:
+        tokens[generator.random(window_len) < 1 / document_len] = LETTERS.eos
+    sentence_ends = (generator.random(window_len) < 1 / sentence_len) | (tokens == LETTERS.eos)
+    return Window(tokens, sentence_ends, generator.random(window_len) < 0.7, LETTERS.is_special[tokens])
+
+
+@st.composite
+def windows(draw: st.DrawFn, max_len: int = 300) -> Window:
+    """Windows of all lengths (drawn first, so that long ones are not rare), with few documents and many."""
+    return made_window(
+        draw(st.integers(0, max_len)),
+        document_len=draw(st.sampled_from([0, 100, 20, 3, 1])),
+        sentence_len=draw(st.sampled_from([1, 5, 20])),
+        seed=draw(st.integers(0, 2**32 - 1)),
+    )

@@ -1,0 +1,132 @@
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import CORRUPTIONS
+
+from corruptions import BadCorruption, Corruption, Lengths, MaskedFragment, SpanCorruption, TextInfilling
+from corruptions.plan import num_noise_tokens, rounded_share
+
+
+@pytest.mark.parametrize(
+    ("rate", "mean", "source_len", "window_len", "target_len"),
+    [
+        (0.15, 3.0, 512, 568, 114),
+        (0.15, 8.0, 512, 588, 100),
+        (0.5, 3.0, 512, 766, 512),
+        (0.5, 8.0, 512, 908, 512),
+        (0.15, 64.0, 512, 600, 92),
+        (0.5, 64.0, 512, 1006, 512),
+        (0.15, 3.0, 1024, 1137, 229),
+    ],
+)
+def test_fit_gives_the_lengths_of_t5_and_ul2(rate, mean, source_len, window_len, target_len):
+    corruption = SpanCorruption(rate=rate, mean_span_length=mean)
+    assert corruption.fit(source_len) == corruption.fit(source_len, target_len) == window_len
+    assert corruption.longest(window_len) == (source_len, target_len)
+
+
+def t5_fit(source_len, rate, mean):
+    """The window length by T5's own search: up from the source length, while the source fits."""
+
+    def lengths(window_len):
+        noise = round(window_len * rate)
+        spans = round(noise / mean)
+        return window_len - noise + spans + 1, noise + spans + 1
+
+    window_len = source_len
+    while lengths(window_len + 1)[0] <= source_len:
+        window_len += 1
+    source, target = lengths(window_len)
+    return window_len - 1 if rate == 0.5 and target > source else window_len
+
+
+@pytest.mark.parametrize(("rate", "mean"), [(0.15, 3.0), (0.15, 8.0), (0.5, 3.0), (0.5, 8.0), (0.25, 2.0)])
+def test_fit_is_t5s_at_all_lengths(rate, mean):
+    for source_len in range(32, 700, 7):
+        assert SpanCorruption(rate=rate, mean_span_length=mean).fit(source_len) == t5_fit(source_len, rate, mean)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(st.integers(1, 95), st.integers(2, 200), st.integers(8, 200), st.one_of(st.none(), st.integers(8, 200)))
+def test_fit_is_the_most_there_is(percent, twice_mean, source_len, target_len):
+    corruption = SpanCorruption(rate=percent / 100, mean_span_length=twice_mean / 2)
+    if target_len is None and percent == 50:
+        target_len = source_len
+    found = corruption.fit(source_len, target_len)
+    brute = max(
+        window_len
+        for window_len in range(1, 3000)
+        if corruption.longest(window_len).source <= source_len
+        and (target_len is None or corruption.longest(window_len).target <= target_len)
+    )
+    assert found == brute or (target_len is None and found >= 2999)
+
+
+def test_fit_fills_4096_quickly_and_to_the_last_token():
+    assert SpanCorruption().longest(SpanCorruption().fit(4096)).source == 4096
+    assert TextInfilling().longest(TextInfilling().fit(4096)).source == 4096
+
+
+@pytest.mark.parametrize("corruption", CORRUPTIONS.values(), ids=CORRUPTIONS)
+def test_what_fits_stays_within_the_lengths_asked_for(corruption):
+    for source_len, target_len in [(16, 16), (64, 80), (512, 512), (100, 30)]:
+        try:
+            window_len = corruption.fit(source_len, target_len)
+        except BadCorruption:
+            assert corruption.longest(1).target > target_len
+            continue
+        lengths = corruption.longest(window_len)
+        assert lengths.source <= source_len and lengths.target <= target_len
+
+
+def test_a_fragment_fits_a_source_one_longer_than_the_window():
+    assert MaskedFragment().fit(512) == 511
+    assert MaskedFragment().longest(511) == (512, 256)
+
+
+class Bumpy(Corruption):
+    """A plug-in whose lengths are not monotone: every eighth window is longer by five."""
+
+    def corrupt(self, window, draws, vocab):
+        raise NotImplementedError
+
+    def longest(self, window_len):
+        return Lengths(window_len + (5 if window_len % 8 == 0 else 0), 1)
+
+
+def test_fit_looks_behind_a_bump():
+    assert Bumpy().fit(103) == 103  # 96 makes 101, 104 makes 109
+    assert Bumpy().fit(100) == 100  # although 96 does not fit
+
+
+class Endless(Bumpy):
+    """A plug-in that throws nearly everything away."""
+
+    def longest(self, window_len):
+        return Lengths(5, 5)
+
+
+@pytest.mark.parametrize(
+    ("corruption", "source_len", "target_len", "message"),
+    [
+        (
+            SpanCorruption(),
+            1,
+            None,
+            "no text fits a source of 1 tokens, since one token already makes a source of 2",
+        ),
+        (SpanCorruption(), 512, 0, "no text fits a source of 512 tokens and a target of 0 tokens"),
+        (Endless(), 9, None, "windows of any length fit a source of 9 tokens; limit the target too"),
+    ],
+)
+def test_lengths_that_cannot_be_met_are_refused_with_the_reason(corruption, source_len, target_len, message):
+    with pytest.raises(BadCorruption, match=message):
+        corruption.fit(source_len, target_len)
+
+
+def test_counts_round_the_decimal_that_was_written():
+    assert rounded_share(0.35, 90) == 32  # 31.5 exactly; 0.35 * 90 in binary is less, and rounds to 31
+    assert rounded_share(np.float64(0.15), 10) == 2
+    assert [num_noise_tokens(window_len, 0.9) for window_len in range(5)] == [0, 0, 1, 2, 3]
+    assert [num_noise_tokens(window_len, 0.01) for window_len in range(5)] == [0, 0, 1, 1, 1]

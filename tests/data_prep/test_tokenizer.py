@@ -1,0 +1,256 @@
+"""Text goes to ids and comes back; special ids come from nowhere but us."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from made_texts import made_text
+
+from data_prep.tokenizer import BadTokenizer, Tokenizer
+from data_prep.training import draw, train
+
+ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\u2581"), max_size=80)
+NEAR_TEXT = st.text(alphabet="the of. \n\t!?é你好。世界😀<extra_id_0></s>", max_size=60)
+SPECIAL_SPELLINGS = "<extra_id_0> </s> <pad> <unk> <mask> <s> <0x41>"
+
+
+@pytest.fixture(scope="session")
+def t5(real_data: Path) -> Tokenizer:
+    return Tokenizer.from_sentencepiece(real_data / "vocab" / "t5-spiece.model")
+
+
+def marked(tokenizer: Tokenizer, text: str, which: str) -> list[str]:
+    """The text cut at marks, for reading."""
+    document = tokenizer.encode_document(text)
+    marks = getattr(document, which)
+    cuts = np.flatnonzero(marks) + (which == "sentence_ends")
+    parts = np.split(document.ids, cuts)
+    return [tokenizer.decode(part, show_special=True) for part in parts if len(part)]
+
+
+@given(ANY_TEXT | NEAR_TEXT)
+def test_every_text_comes_back(tokenizer: Tokenizer, text: str) -> None:
+    ids = tokenizer.encode(text)
+    assert ids.dtype == np.int32
+    assert tokenizer.decode(ids) == text
+
+
+@given(ANY_TEXT | NEAR_TEXT)
+def test_bytes_of_tokens_add_up_to_the_text(tokenizer: Tokenizer, text: str) -> None:
+    ids = tokenizer.encode(text)
+    assert tokenizer.token_bytes[ids].sum() == len(text.encode()) + bool(text)
+
+
+@given(ANY_TEXT | NEAR_TEXT)
+def test_no_text_becomes_a_special_id(tokenizer: Tokenizer, text: str) -> None:
+    assert not tokenizer.vocab.is_special[tokenizer.encode(text + SPECIAL_SPELLINGS)].any()
+
+
+@given(ANY_TEXT | NEAR_TEXT)
+def test_decoding_agrees_with_sentencepiece(tokenizer: Tokenizer, text: str) -> None:
+    import sentencepiece
+
+    spm = sentencepiece.SentencePieceProcessor(model_proto=tokenizer.model)
+    assert spm.encode(text) == tokenizer.encode(text).tolist()
+    assert spm.decode(spm.encode(text)) == tokenizer.decode(tokenizer.encode(text))
+
+
+@given(ANY_TEXT | NEAR_TEXT)
+def test_both_ways_of_placing_sentence_ends_agree(tokenizer: Tokenizer, text: str) -> None:
+    """The fast way adds up bytes, the slow one asks SentencePiece for offsets."""
+    slow = Tokenizer(tokenizer.model, tokenizer.vocab)
+    slow.__dict__["_prefix"] = "never a prefix"
+    for ours, theirs in zip(tokenizer.encode_document(text), slow.encode_document(text), strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_words_start_behind_white_space_and_at_each_unspaced_piece(tokenizer: Tokenizer) -> None:
+    words = marked(tokenizer, "The zebra, xx.\nWas it", "word_starts")
+    assert words == ["The", "zebra,", "xx.", "\n", "Was", "it"]
+    assert marked(tokenizer, "have 你好", "word_starts") == ["have", "", "你", "好"]  # "": a space alone
+
+
+def test_sentences_end_behind_the_line_ends_that_follow(tokenizer: Tokenizer) -> None:
+    text = "The zebra was. Was it?!\n\nHave you 你好。世界！ \n no"
+    sentences = marked(tokenizer, text, "sentence_ends")
+    assert sentences == ["The zebra was.", "Was it?!\n\n", "Have you 你好。", "世界！ \n", "no"]
+    assert marked(tokenizer, "It was.  zz it.", "sentence_ends") == ["It was.", "  zz it."[1:]]
+    assert marked(tokenizer, "It was. ", "sentence_ends") == ["It was. "]
+    assert marked(tokenizer, "\n ", "sentence_ends") == ["\n "]
+
+
+@given(NEAR_TEXT.filter(bool))
+def test_a_document_starts_with_a_word_and_ends_with_a_sentence(tokenizer: Tokenizer, text: str) -> None:
+    document = tokenizer.encode_document(text)
+    assert document.word_starts[0] and document.sentence_ends[-1]
+    assert len(document.ids) == len(document.word_starts) == len(document.sentence_ends)
+
+
+def test_nothing_encodes_to_nothing(tokenizer: Tokenizer) -> None:
+    assert [len(part) for part in tokenizer.encode_document("")] == [0, 0, 0]
+    assert tokenizer.decode([]) == ""
+
+
+def test_the_layout_is_that_of_t5(tokenizer: Tokenizer) -> None:
+    vocab = tokenizer.vocab
+    assert (vocab.pad, vocab.eos, vocab.unk, vocab.size, vocab.mask) == (0, 1, 2, 400, 399)
+    assert vocab.sentinels == tuple(range(398, 378, -1))
+    assert vocab.text_ids == range(3, 379)
+    assert [tokenizer.piece(i) for i in (0, 1, 2, 3, 379, 398, 399)] == [
+        "<pad>", "</s>", "<unk>", "\n", "<extra_id_19>", "<extra_id_0>", "<mask>",
+    ]  # fmt: skip
+
+
+def test_t5s_model_gets_t5s_sentinels(t5: Tokenizer) -> None:
+    assert t5.vocab.sentinels[0] == 32_099 and t5.vocab.sentinels[99] == 32_000
+    assert (t5.vocab.pad, t5.vocab.eos, t5.vocab.unk, t5.vocab.mask) == (0, 1, 2, 32_100)
+    assert t5.decode(t5.encode("Hello  there.\n\nNext")) == "Hello there. Next"
+
+
+def test_t5s_model_places_words_and_sentences(t5: Tokenizer) -> None:
+    text = "Hello  there.\n\nNext one ﬁne 😀. End \n"
+    assert marked(t5, text, "sentence_ends") == ["Hello there.", "Next one fine <unk>.", "End"]
+    assert marked(t5, text, "word_starts")[:3] == ["Hello", "there.", "Next"]
+
+
+def test_a_model_without_pad_gets_one(tmp_path: Path) -> None:
+    import io
+
+    import sentencepiece
+
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([made_text(1).replace("\n", " ")]),
+        model_writer=model,
+        vocab_size=60,
+        minloglevel=3,
+    )
+    (tmp_path / "plain.model").write_bytes(model.getvalue())
+    vocab = Tokenizer.from_sentencepiece(tmp_path / "plain.model", num_sentinels=2).vocab
+    assert (vocab.unk, vocab.eos, vocab.pad, vocab.sentinels, vocab.mask) == (0, 2, 60, (62, 61), 63)
+    assert vocab.text_ids == range(3, 60)
+
+
+def test_special_ids_are_shown_only_on_request(tokenizer: Tokenizer) -> None:
+    vocab = tokenizer.vocab
+    ids = [
+        *tokenizer.encode("The word"),
+        vocab.sentinels[0],
+        *tokenizer.encode("is"),
+        vocab.mask,
+        vocab.eos,
+        vocab.pad,
+    ]
+    assert tokenizer.decode(ids) == "The word is"
+    assert tokenizer.decode(ids, show_special=True) == "The word<extra_id_0> is<mask></s><pad>"
+
+
+def test_bytes_that_are_no_text_are_shown_as_such(tokenizer: Tokenizer) -> None:
+    lone = tokenizer.encode("😀")[:-1]
+    assert tokenizer.decode(lone) == "\ufffd"
+
+
+def test_half_a_surrogate_pair_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(BadTokenizer, match="character 1 of a text is half a surrogate pair"):
+        tokenizer.encode_document("a\ud800")
+
+
+def test_a_saved_tokenizer_is_the_same(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    tokenizer.save(tmp_path / "tokenizer")
+    for folder in (tmp_path, tmp_path / "tokenizer"):
+        again = Tokenizer.load(folder)
+        assert again.vocab == tokenizer.vocab and again.fingerprint == tokenizer.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "message"),
+    [
+        ("spm.model", b"junk", "not a SentencePiece model"),
+        ("spm.model", b"", "not a SentencePiece model"),
+        ("vocab.json", b"{", "no vocabulary"),
+        ("vocab.json", b"[]", "no vocabulary"),
+        ("vocab.json", b'{"text_ids": [0, 9], "sentinels": [1]}', "no vocabulary"),
+    ],
+)
+def test_a_damaged_tokenizer_is_named(
+    tokenizer: Tokenizer, tmp_path: Path, file: str, content: bytes, message: str
+) -> None:
+    tokenizer.save(tmp_path)
+    (tmp_path / file).write_bytes(content)
+    with pytest.raises(BadTokenizer, match=message):
+        Tokenizer.load(tmp_path)
+
+
+def test_a_missing_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(BadTokenizer, match=r"none\.model cannot be read"):
+        Tokenizer.from_sentencepiece(tmp_path / "none.model")
+
+
+def test_too_small_a_corpus_names_the_largest_size_possible(capfd: pytest.CaptureFixture[str]) -> None:
+    texts = [made_text(i) for i in range(5)]
+    with pytest.raises(BadTokenizer, match=r"largest possible is [0-9]+") as told:
+        train(texts, vocab_size=8192)
+    largest = int(str(told.value).partition("possible is ")[2].partition(":")[0])
+    assert train(texts, vocab_size=largest).vocab.size == largest
+    assert capfd.readouterr() == ("", "")
+
+
+def test_too_small_a_size_names_the_smallest_possible() -> None:
+    texts = [made_text(i) for i in range(5)]
+    with pytest.raises(BadTokenizer, match=r"set vocab_size to [0-9]+ or more") as told:
+        train(texts, vocab_size=120)
+    smallest = int(str(told.value).partition("vocab_size to ")[2].split()[0])
+    assert train(texts, vocab_size=smallest).vocab.size == smallest
+
+
+def test_no_text_trains_nothing() -> None:
+    with pytest.raises(BadTokenizer, match="no text to train it on"):
+        train(["\n \n"], vocab_size=400)
+    with pytest.raises(BadTokenizer, match="must exceed 101"):
+        train(["a"], vocab_size=101)
+
+
+def test_training_gives_the_same_bytes_in_every_process() -> None:
+    code = (
+        "import hashlib; from made_texts import made_text; from data_prep.training import train;"
+        "model = train(map(made_text, range(99)), vocab_size=400, num_sentinels=20).model;"
+        "print(hashlib.sha256(model).hexdigest())"
+    )
+    here = train(map(made_text, range(99)), vocab_size=400, num_sentinels=20).model
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={"PYTHONPATH": ":".join(sys.path), "OMP_NUM_THREADS": "1"},
+    )
+    assert said.stdout.strip() == hashlib.sha256(here).hexdigest()
+
+
+def test_line_starts_are_learnt_as_they_are_met(tokenizer: Tokenizer) -> None:
+    """Behind a line end a word has no space; a vocabulary trained without line ends spells it out."""
+    learnt = train([f"{made_text(i)}\n\nTherefore it was.\nTherefore" for i in range(200)], vocab_size=460)
+    assert "Therefore" in [learnt.piece(i) for i in learnt.encode("So.\nTherefore")]
+
+
+@given(st.lists(st.text(alphabet="abc \n", max_size=20), max_size=20), st.integers(1, 60))
+def test_a_draw_keeps_to_its_bytes_and_order(texts: list[str], num_bytes: int) -> None:
+    everything, some = draw(texts, 10_000), draw(texts, num_bytes)
+    assert sum(len(line) for line in some) <= num_bytes
+    assert some == draw(texts, num_bytes)
+    rest = iter(everything)
+    assert all(line in rest for line in some)
+    assert draw(texts, 5 * sum(map(len, everything)) + 1) == everything
+
+
+def test_text_without_spaces_is_drawn_sparingly() -> None:
+    """The trainer takes five times as long for it, to no gain."""
+    spaced, unspaced = ["aa bb " * 10 + str(i) for i in range(500)], ["ab" * 30 + str(i) for i in range(500)]
+    assert 4 < len(draw(spaced, 10_000)) / len(draw(unspaced, 10_000)) < 6

@@ -1,0 +1,162 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from denoise.study.logs import Logs, TrainPoint
+from denoise.study.report import charts_library, render
+from denoise.study.runs import read_grid
+from denoise.study.statistics import (
+    as_good_as_best,
+    by_strategy,
+    curve_fell,
+    hidden_bits,
+    paired_difference,
+    thinned,
+)
+from denoise.study.tables import markdown_table, results
+from denoise.study.verdict import caveats, verdict
+from tests.denoise.run_folders import column, run_of, texts, write_grid, write_run
+
+
+def test_the_table_holds_the_exact_numbers_of_three_seeds(tmp_path):
+    runs = read_grid(write_grid(tmp_path, seeds=(1, 2, 3)))
+    assert texts(runs, "Strategy") == ["T5 span corruption ★", "BART text infilling", "MASS fragment"]
+    # Seeds 1, 2, 3 end at the strategy's number - d, itself and + d, so the sd is d: 0.01, 0.02, 0.03.
+    assert texts(runs, "Bits per hidden byte") == ["2.100 ± 0.010", "2.350 ± 0.020", "2.800 ± 0.030"]
+    assert texts(runs, "Held-out loss") == ["2.620 ± 0.010", "1.310 ± 0.020", "4.900 ± 0.030"]
+    assert texts(runs, "First loss") == ["9.01"] * 3
+    assert {row[column("First loss")].note for row in results(runs)} == {"ln V = 9.01"}
+    assert texts(runs, "Window → source + target")[0] == "142 → 128 + 30"
+    assert texts(runs, "Steps") == ["400"] * 3
+    assert texts(runs, "Tokens") == ["2.02 M", "3.24 M", "2.48 M"]
+    assert texts(runs, "Speed")[0] == "16,853"
+    assert texts(runs, "Time")[0] == "2.1"
+    assert texts(runs, "Seeds") == ["3 of 3"] * 3
+    assert [row[column("Bits per hidden byte")].is_best for row in results(runs)] == [True, False, False]
+
+
+def test_nothing_is_bold_with_one_seed(tmp_path):
+    runs = read_grid(write_grid(tmp_path))
+    assert not any(entry.is_best for row in results(runs) for entry in row)
+    assert "**" not in markdown_table(runs)
+
+
+def test_nothing_is_bold_beside_strategies_of_one_seed():
+    runs = [run_of("a", 1, 2.0), run_of("a", 2, 2.1), run_of("b", 1, 1.0)]
+    assert not any(entry.is_best for row in results(runs) for entry in row)
+
+
+def test_strategies_within_two_sd_of_the_best_are_as_good():
+    bits = {"a": (2.0, 2.2), "b": (2.3, 2.4), "c": (2.4, 2.6)}  # the baseline's two sd are 0.283
+    strategies = by_strategy(run_of(name, seed, x) for name, xs in bits.items() for seed, x in enumerate(xs))
+    assert [s.name for s in as_good_as_best(strategies, hidden_bits)] == ["a", "b"]
+
+
+def test_differences_are_paired_by_seed():
+    one, other = by_strategy([run_of("a", 1, 1.0), run_of("a", 2, 3.0), run_of("b", 2, 3.5), run_of("b", 1, 1.5)])
+    gap = paired_difference(other, one, hidden_bits)
+    assert gap is not None and (gap.mean, gap.sd, gap.num_seeds) == (0.5, 0.0, 2)
+
+
+def test_a_curve_that_ends_where_it_began_did_not_fall():
+    assert curve_fell(run_of("a", 1, 1.0, last=2.0))
+    assert not curve_fell(run_of("a", 1, 1.0, last=8.95))
+    assert not curve_fell(run_of("a", 1, 1.0, last=float("nan")))
+    assert not curve_fell(replace(run_of("a", 1, 1.0), logs=Logs()))
+
+
+def test_reasons_stand_where_numbers_are_not(tmp_path):
+    write_run(tmp_path / "t", "t5_span", upto=0.5)
+    failed = write_run(tmp_path / "m", "mass", upto=0.1)
+    (failed / "failed.json").write_text('{"error": "<b>no</b> memory", "at": "now"}')
+    write_run(tmp_path / "b", "bart_infill", upto=0.0)
+    runs = read_grid(tmp_path)
+    assert texts(runs, "Bits per hidden byte") == ["not reached", "missing", "failed"]
+    notes = [row[column("Strategy")].note for row in results(runs)]
+    assert notes == ["1 stopped at 50%", "1 missing", "1 failed at 10%"]
+    page = render(runs, "demo")
+    assert "&lt;b&gt;no&lt;/b&gt; memory" in page and "<b>no</b>" not in page
+    assert not re.search(r"\bnan\b", page.replace(charts_library(), "").partition("<script>")[0], re.IGNORECASE)
+
+
+def test_a_diverged_run_is_called_so_and_the_page_still_opens():
+    runs = [run_of("a", 1, float("nan"), last=float("nan")), run_of("b", 1, None)]
+    assert texts(runs, "Bits per hidden byte") == ["diverged", "nothing hidden"]
+    assert "A did not learn" in verdict(runs)
+    render(runs, "demo")
+
+
+def test_long_training_curves_are_thinned_without_losing_their_level():
+    points = [
+        TrainPoint(step=i, tokens=i, elapsed_s=float(i), loss=float(i), tokens_per_s=None) for i in range(1, 10_002)
+    ]
+    few = thinned(points, 101)
+    assert len(few) == 101 and few[0] == points[0] and few[-1].step == 10_001
+    assert few[1].loss == pytest.approx(51.5)
+
+
+# --- sentences
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        ([replace(run_of("a", 1, 2.0), state="running")], "No run has finished yet (1 running)"),
+        (
+            [run_of("a", 1, 2.0)],
+            "A learnt: its loss fell from 9.00 to 2.00 nats per target token in 2 steps. "
+            "A leaves 2.00 bits to guess per byte of hidden text.",
+        ),
+        (
+            [run_of("a", 1, 2.5), run_of("b", 1, 2.0)],
+            "B leaves the least to guess: 2.00 bits per byte of hidden text (A 2.50).",
+        ),
+        ([run_of("a", 1, None), run_of("b", 1, None)], "no common measure"),
+        ([run_of("a", 1, 2.0), run_of("b", 1, 2.0, last=9.0)], "B did not learn"),
+        (
+            [run_of(n, s, x + s / 10) for n, x in (("a", 2.0), ("b", 2.01), ("c", 3.0)) for s in (1, 2, 3)],
+            "A leaves the least to guess: 2.20 ± 0.10 bits per byte of hidden text; B is within two sd "
+            "of it; C leaves 1.00 ± 0.00 more (paired by seed).",
+        ),
+        (
+            [run_of("a", 1, 2.0), run_of("a", 2, 2.1), run_of("b", 1, 1.0)],
+            "A leaves 2.05 ± 0.07 bits per byte of hidden text to guess; B cannot be placed with one seed.",
+        ),
+    ],
+)
+def test_the_verdict_says_what_the_numbers_allow(runs, said):
+    assert said in verdict(runs)
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        (
+            [run_of("a", 1, 2.0), run_of("b", 1, 2.5)],
+            "One seed is one seed: another seed may turn the order round.",
+        ),
+        ([run_of("a", 1, 2.0), run_of("b", 1, 2.5)], "The losses do not rank the objectives"),
+        ([run_of("a", 1, 2.0)], "shows it in its own format"),
+        (
+            [run_of("a", 1, 2.0), run_of("b", 1, 2.5, tokens=2000)],
+            "The budgets are not equal: from 1,000 to 2,000",
+        ),
+        (
+            [run_of("a", 1, 2.0), replace(run_of("a", 2, 2.0), state="failed")],
+            "not complete: 1 finished, 1 failed.",
+        ),
+        ([run_of(n, s, 2.0) for n in "ab" for s in (1, 2)], "fewer than three seeds"),
+        (
+            [replace(run_of(n, 1, 2.0), environment={"git_commit": n * 9}) for n in "ab"],
+            "different commits of the code: aaaaaaaaa, bbbbbbbbb",
+        ),
+    ],
+)
+def test_the_caveats_say_what_the_numbers_do_not_allow(runs, said):
+    assert any(said in caveat for caveat in caveats(runs))
+
+
+def test_a_fair_grid_of_three_seeds_has_only_the_standing_caveats():
+    runs = [run_of(name, seed, 2.0) for name in "ab" for seed in (1, 2, 3)]
+    assert [caveat.split(" ")[0] for caveat in caveats(runs)] == ["The", "Bits"]
