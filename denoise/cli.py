@@ -179,7 +179,7 @@ def usage() -> str:
     lines = [f"  {name:<9}{(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
-            f"denoise {__version__}: pretraining by repairing corrupted text; MASS, BART and T5 are settings of one idea.",
+            f"denoise {__version__}: pretraining by repairing corrupted text; MASS, BART and T5 are settings of it.",
             "",
             *lines,
             "",
