@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -96,7 +97,10 @@ def test_an_offline_run_holds_what_was_logged(tmp_path: Path) -> None:
     tracked.finish({"loss": 4.5})
     (found,) = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
     shown = subprocess.run(
-        ["wandb", "leet", "inspect", "--json", str(found)], capture_output=True, text=True, check=True
+        [str(Path(sys.executable).parent / "wandb"), "leet", "inspect", "--json", str(found)],
+        capture_output=True,
+        text=True,
+        check=True,
     ).stdout
     rows = [json.loads(line)["history"]["item"] for line in shown.splitlines() if '"type":"history"' in line]
     assert [(row["tokens"], row["train/loss"]) for row in rows if "train/loss" in row] == [(10, 9.0), (20, 4.5)]
