@@ -56,6 +56,7 @@ class Progress:
             f"{self.name}: step {step}/{self.num_steps}, loss {loss:.3f}, {tokens_per_s:,.0f} tokens/s, "
             f"{seconds_left:.0f} s left",
             highlight=False,
+            soft_wrap=True,
         )
 
     def stop(self) -> None:
