@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import io
 import netrc
 import os
 import threading
@@ -102,7 +104,9 @@ class Tracking:
                     init_timeout=15, console="off", silent=True, x_disable_stats=True, disable_git=True
                 ),
             )
-            logger.experiment.define_metric("tokens")
+            # Lightning hands over a setting that W&B warns about; nobody who runs denoise can mend that.
+            with contextlib.redirect_stderr(io.StringIO()):
+                logger.experiment.define_metric("tokens")
             logger.experiment.define_metric("*", step_metric="tokens")
         except Exception:  # any failure of a dashboard is only the dashboard's
             return None
