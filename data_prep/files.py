@@ -44,6 +44,15 @@ def write_json(path: Path, value: Any) -> None:
     write_whole(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
 
+def sync_folder(path: Path) -> None:
+    """Make a rename inside `path` survive a loss of power."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def only_one(folder: Path) -> Iterator[None]:
     """Hold `folder` for this process; the kernel lets go of it however the process ends.

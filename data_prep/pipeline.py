@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections import Counter
@@ -14,7 +13,7 @@ from typing import Any
 
 from data_prep.crawl import read
 from data_prep.default_corpus import default_corpus
-from data_prep.files import only_one
+from data_prep.files import only_one, sync_folder
 from data_prep.manifest import (
     FORMAT_VERSION,
     MANIFEST_FILE,
@@ -266,8 +265,4 @@ class _Job:
 def _sync_folders(out: Path) -> None:
     """Bring the names of new files to the disk, which flushing the files themselves does not do."""
     for folder in (out / "tokenizer", *(out / split for split in SPLITS), out):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
+        sync_folder(folder)

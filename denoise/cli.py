@@ -198,7 +198,8 @@ def run(arguments: Arguments) -> None:
         print(__version__)
     elif arguments[0] in COMMANDS:
         # A user's corruption is imported from the folder the command is called in.
-        sys.path.insert(0, os.getcwd())
+        # Last in the path, so that no file there takes the place of a library.
+        sys.path.append(os.getcwd())
         COMMANDS[arguments[0]](arguments[1:])
     else:
         raise unknown_command(arguments[0], list(COMMANDS))

@@ -84,6 +84,7 @@ def test_a_budget_too_small_for_a_step_says_what_would_do(prepared: Path, tmp_pa
     message = complaint(tmp_path, "train", f"--data={prepared}", "--run=run", *TINY, "--budget_tokens=10")
     assert "budget_tokens is 10" in message
     assert "give at least" in message
+    assert not (tmp_path / "run" / "config.yaml").exists(), "the corrected command would be refused"
 
 
 def test_a_store_smaller_than_a_window_is_named(prepared: Path, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from torch.utils.data import Dataset
 
 from corruptions import Corruption, Draws, Example, Lengths, Window
 from corruptions.protocol import BadCorruption
+from data_prep.errors import BadInput
 from data_prep.vocab import Vocab
 from denoise.feed.batch import IGNORED, Batch
 from denoise.feed.windows import Windows, shortened
@@ -44,7 +45,7 @@ class Batches(Dataset):
         world_size: int = 1,
     ) -> None:
         if batch_size % world_size:
-            raise BadCorruption(
+            raise BadInput(
                 f"a batch of {batch_size} does not divide over {world_size} processes; "
                 f"choose a batch_size that is a multiple of {world_size}"
             )

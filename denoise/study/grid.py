@@ -150,8 +150,10 @@ def _lay_out(cell: Cell, run: Path, grid: str) -> None:
 
 
 def _trained(run: Path, console: Console) -> bool:
+    # -P: no file of the folder this runs in may take the place of a library.
     command = [
         sys.executable,
+        "-P",
         "-m",
         "denoise.cli",
         "train",

@@ -12,11 +12,12 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
+from data_prep.files import sync_folder
 from denoise.feed.data import DenoisingData
 from denoise.train.denoiser import Denoiser
 from denoise.train.progress import Progress
 from denoise.train.reconstructions import reconstruct
-from denoise.train.run_folder import Row, RunFolder, sync_folder
+from denoise.train.run_folder import Row, RunFolder
 from denoise.train.tracking import Tracking
 
 _KEPT_CHECKPOINTS = 2

@@ -40,7 +40,7 @@ def pretrain(
     console = console or Console()
     run = RunFolder(folder)
     with only_one(folder):
-        run.claim(resolved)
+        run.check(resolved)
         if run.is_done:
             return
         data = build_data(config)
@@ -53,6 +53,8 @@ def pretrain(
                 "or lower batch_size or num_evaluations"
             )
         data.num_steps = num_steps
+        # Only now: values that make no run must not keep the folder from the corrected ones.
+        run.claim(resolved)
         module = build_module(config, data, num_steps)
         tracking = Tracking(
             folder,
@@ -146,7 +148,7 @@ def _trainer(
     precision = config.precision if config.precision != "auto" else ("bf16-mixed" if on_gpu else "32-true")
     return lightning.Trainer(
         accelerator=config.device if config.device != "cuda" else "gpu",
-        devices="auto" if on_gpu else 1,
+        devices=1,
         precision=precision,
         max_steps=num_steps,
         max_epochs=1,
@@ -186,6 +188,7 @@ def _shapes(config: RunConfig, data: DenoisingData, num_steps: int) -> dict[str,
         "num_parameters": num_parameters(config.model, data.vocab.size),
         "vocab_size": data.vocab.size,
         "num_train_tokens": data.store.num_tokens,
+        "num_skipped_tokens": data.train_windows.num_skipped_tokens,
         "num_held_out_windows": data.num_held_out_windows,
         "corruption": data.corruption.describe(),
         "data_fingerprint": data.store.fingerprint,
