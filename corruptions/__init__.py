@@ -26,16 +26,27 @@ A plug-in subclasses Corruption and writes `corrupt`; `contract.check` holds it 
 """
 
 from corruptions.chain import Chain
+from corruptions.denoising import Denoising
+from corruptions.deshuffling import Deshuffling
 from corruptions.document_rotation import DocumentRotation
 from corruptions.draws import Draws
 from corruptions.masked_fragment import MaskedFragment
+from corruptions.mixture import Draw, Mixture
+from corruptions.next_sentence import NextSentence
+from corruptions.noise import Fragment, Noise, Split, Suffix, Tokens
 from corruptions.ordering import Ordering
 from corruptions.plan import Counts, Plan
-from corruptions.planned import PlannedCorruption
+from corruptions.planned import NoisyCorruption, PlannedCorruption
+from corruptions.prefix_lm import PrefixLM
+from corruptions.prefixed import Prefixed
 from corruptions.protocol import BadCorruption, Corruption, Example, Lengths, Window
 from corruptions.render import Said, Shown
+from corruptions.schedules import Linear, Schedule, Stairs
+from corruptions.sentence_order import SentenceOrder
 from corruptions.sentence_permutation import SentencePermutation
 from corruptions.span_corruption import SpanCorruption
+from corruptions.span_lengths import SpanLaw
+from corruptions.spans import Edges, Spans
 from corruptions.text_infilling import TextInfilling
 from corruptions.token_deletion import TokenDeletion
 from corruptions.token_masking import TokenMasking
@@ -45,20 +56,40 @@ __all__ = [
     "Chain",
     "Corruption",
     "Counts",
+    "Denoising",
+    "Deshuffling",
     "DocumentRotation",
+    "Draw",
     "Draws",
+    "Edges",
     "Example",
+    "Fragment",
     "Lengths",
+    "Linear",
     "MaskedFragment",
+    "Mixture",
+    "NextSentence",
+    "Noise",
+    "NoisyCorruption",
     "Ordering",
     "Plan",
     "PlannedCorruption",
+    "PrefixLM",
+    "Prefixed",
     "Said",
+    "Schedule",
+    "SentenceOrder",
     "SentencePermutation",
     "Shown",
     "SpanCorruption",
+    "SpanLaw",
+    "Spans",
+    "Split",
+    "Stairs",
+    "Suffix",
     "TextInfilling",
     "TokenDeletion",
     "TokenMasking",
+    "Tokens",
     "Window",
 ]

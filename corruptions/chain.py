@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+
+import numpy as np
 
 from corruptions.draws import Draws
 from corruptions.ordering import Ordering
 from corruptions.plan import Counts, Plan
 from corruptions.planned import PlannedCorruption
 from corruptions.protocol import BadCorruption, Corruption, Int32s, Window
-from corruptions.render import Said, Shown, can_restore
+from corruptions.render import Said, Shown
 from data_prep.vocab import Vocab
 
 
@@ -43,25 +45,27 @@ class Chain(PlannedCorruption):
                 "be one step of several; use corruptions that plan what they hide, and list the steps of an "
                 "inner Chain in the outer one"
             )
-        if len(self._noise_steps) > 1:
-            names = " and ".join(type(step).__name__ for step in self._noise_steps)
+        if len(self.noise_steps) > 1:
+            names = " and ".join(type(step).__name__ for step in self.noise_steps)
             raise BadCorruption(
                 f"steps of Chain holds {names}, which both hide tokens, and a text can be hidden only once; "
                 "keep one of them"
             )
 
     @cached_property
-    def _noise_steps(self) -> list[PlannedCorruption]:
+    def noise_steps(self) -> list[PlannedCorruption]:
+        """The step that hides tokens, if there is one."""
         return [s for s in self.steps if isinstance(s, PlannedCorruption) and not isinstance(s, Ordering)]
 
     @cached_property
-    def _orderings(self) -> list[Ordering]:
+    def orderings(self) -> list[Ordering]:
+        """The steps that move the text."""
         return [step for step in self.steps if isinstance(step, Ordering)]
 
     @property
     def _last(self) -> PlannedCorruption:
         """The step that decides what is shown and said: the one that hides tokens, if there is one."""
-        return self._noise_steps[0] if self._noise_steps else self._orderings[-1]
+        return self.noise_steps[0] if self.noise_steps else self.orderings[-1]
 
     @property
     def shown(self) -> Shown:
@@ -76,29 +80,30 @@ class Chain(PlannedCorruption):
     @property
     def restores(self) -> bool:
         """Whether the text can be told from source and target."""
-        return can_restore(self.shown, self.said) and (self.said is Said.WHOLE_TEXT or not self._orderings)
+        return self._last.restores and (self.said is Said.WHOLE_TEXT or not self.orderings)
 
-    def counts(self, window_len: int) -> Counts:
+    @property
+    def hides_protected(self) -> bool:  # type: ignore[override]
+        """Where the step that hides tokens does."""
+        return self._last.hides_protected
+
+    def extremes(self, window_len: int) -> tuple[Counts, ...]:
         """Hidden tokens and spans: those of the step that hides tokens."""
-        return self._last.counts(window_len)
+        return self._last.extremes(window_len)
 
     def plan(self, window: Window, draws: Draws) -> Plan:
-        """Move the text, then plan the noise on the moved text, and give its places in the window."""
+        """Move the text, then plan the noise on the moved text."""
+        order = np.arange(len(window.tokens), dtype=np.int32)
         plan = Plan.of_spans([], [], window_len=len(window.tokens))
-        for number, step in enumerate([*self._orderings, *self._noise_steps]):
-            plan = plan.then(step.plan(_moved(window, plan), draws.operator(number)))
-        return plan
+        for number, step in enumerate([*self.orderings, *self.noise_steps]):
+            plan = step.plan(Window(*(column[order] for column in window)), draws.operator(number))
+            order = order if plan.order is None else order[plan.order]
+        return replace(plan, order=order)
 
     def replacements(self, plan: Plan, window: Window, draws: Draws, vocab: Vocab) -> Int32s | None:
-        """Those of the step that hides tokens, from a stream of their own."""
-        return self._last.replacements(plan, window, draws.operator(len(self.steps)), vocab)
+        """Those of the step that hides tokens."""
+        return self._last.replacements(plan, window, draws, vocab)
 
     def describe(self) -> str:
         """The names of the steps in the order in which they are done."""
-        return " then ".join(step.describe() for step in [*self._orderings, *self._noise_steps])
-
-
-def _moved(window: Window, plan: Plan) -> Window:
-    """The window as the encoder would read it so far."""
-    order = plan.order()
-    return Window(*(column[order] for column in window))
+        return " then ".join(step.describe() for step in [*self.orderings, *self.noise_steps])

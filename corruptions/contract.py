@@ -262,7 +262,8 @@ def _check_noise(trial: _Trial, example: Example) -> None:
 
 def _expected_noise(corruption: Corruption, window_len: int) -> int | None:
     if isinstance(corruption, PlannedCorruption):
-        return corruption.counts(window_len).noise
+        found = {counts.noise for counts in corruption.extremes(window_len)}
+        return found.pop() if len(found) == 1 else None
     rate = getattr(corruption, "rate", None)
     return None if rate is None else num_noise_tokens(window_len, rate)
 

@@ -17,7 +17,7 @@ _NUM_ROUNDS = 10
 _BLOCKS_A_REFILL = 32  # 128 words: most windows need fewer, and the cost of a refill hardly depends on its size
 _LOW_WORDS = np.uint64(_WORD_MASK)
 _HALF = np.uint64(32)
-_INDEX_OPERATOR = 255
+REPLACEMENTS, PARTS, _INDEX_OPERATOR = 253, 254, 255
 _NUM_INDEX_ROUNDS = 8
 
 
@@ -35,7 +35,8 @@ class Draws:
     >>> Draws(7, 1, 12).permutation(5)
     array([3, 2, 4, 0, 1], dtype=int32)
 
-    Seed and window are 64-bit, epoch is 24-bit and operator 8-bit; operator 255 belongs to permuted_index.
+    Seed and window are 64-bit, epoch is 24-bit and operator 8-bit. The operators of a corruption count from
+    0; 253 draws what is shown in place of masks, 254 the part of a mixture, 255 belongs to permuted_index.
 
     Source: Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
     """
@@ -91,13 +92,9 @@ class Draws:
         return (high * (1 << 26) + (self.word() >> 6)) / (1 << 53)
 
     def chance(self, fraction: Fraction) -> bool:
-        """True with exactly this probability: the words are compared with its digits in base 2^32."""
-        while 0 < fraction < 1:
-            digit, fraction = divmod(fraction * (1 << 32), 1)
-            word = self.word()
-            if word != digit:
-                return word < digit
-        return fraction >= 1
+        """True with this probability, to 2^-64: the next 64 bits are compared with it."""
+        threshold = threshold_of(fraction)
+        return threshold > 0 and (threshold == 1 << 64 or (self.word() << 32 | self.word()) < threshold)
 
     def permutation(self, n: int) -> np.ndarray:
         """int32[n]: 0 .. n - 1 in a uniformly random order (Fisher and Yates)."""
@@ -127,6 +124,15 @@ class Draws:
         self._words = philox(counters, seed).T.ravel().tolist()
         self._at = 0
         self._block += _BLOCKS_A_REFILL
+
+
+def threshold_of(fraction: Fraction) -> int:
+    """How many of the 2^64 numbers of 64 bits lie below a fraction of 0 to 1.
+
+    >>> threshold_of(Fraction(1, 2)) == 1 << 63
+    True
+    """
+    return int(fraction * (1 << 64))
 
 
 def philox(counters: np.ndarray, key: int) -> np.ndarray:

@@ -8,21 +8,23 @@ from collections.abc import Sequence
 import numpy as np
 
 from corruptions.protocol import Window
-from data_prep.vocab import Vocab
+from data_prep.vocab import CONTROLS, Vocab
 
 _NUM_LETTERS = len(string.ascii_letters)
-_NUM_SENTINELS = 512
+_FIRST_SENTINEL = 4 + _NUM_LETTERS
+_FIRST_CONTROL = _FIRST_SENTINEL + 512
 
 LETTERS = Vocab(
-    size=4 + _NUM_LETTERS + _NUM_SENTINELS,
+    size=_FIRST_CONTROL + len(CONTROLS),
     pad=0,
     eos=1,
     unk=2,
     mask=3,
-    sentinels=tuple(range(4 + _NUM_LETTERS + _NUM_SENTINELS - 1, 4 + _NUM_LETTERS - 1, -1)),
-    text_ids=range(4, 4 + _NUM_LETTERS),
+    sentinels=tuple(reversed(range(_FIRST_SENTINEL, _FIRST_CONTROL))),
+    text_ids=range(4, _FIRST_SENTINEL),
+    controls=tuple(range(_FIRST_CONTROL, _FIRST_CONTROL + len(CONTROLS))),
 )
-"""a .. z, A .. Z, four special ids and 512 sentinels, which count down from the last id as in T5."""
+"""a .. z, A .. Z, four special ids, 512 sentinels, which count down as in T5, and the control words."""
 
 _NAMES = {
     LETTERS.pad: "|",
@@ -31,15 +33,16 @@ _NAMES = {
     LETTERS.mask: "_",
     **dict(zip(LETTERS.text_ids, string.ascii_letters, strict=True)),
     **{sentinel: f"<{number}>" for number, sentinel in enumerate(LETTERS.sentinels)},
+    **LETTERS.control_names,
 }
 _IDS = {name: token for token, name in _NAMES.items()}
 
 
 def letters(ids: Sequence[int] | np.ndarray) -> str:
-    """Ids of LETTERS as text: letters, `_` mask, `<0>` sentinel, `.` eos, `|` pad, `?` unk.
+    """Ids of LETTERS as text: letters, `_` mask, `<0>` sentinel, `[R]` control word, `.` eos, `|` pad, `?` unk.
 
-    >>> letters([4, 5, 3, 567, 1])
-    'a b _ <0> .'
+    >>> letters([568, 4, 5, 3, 567, 1])
+    '[R] a b _ <0> .'
     """
     return " ".join(_NAMES[int(token)] for token in ids)
 

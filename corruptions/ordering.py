@@ -32,19 +32,17 @@ class Ordering(PlannedCorruption):
     def moved(self, window: Window, start: int, end: int, draws: Draws) -> list[tuple[int, int]]:
         """The (start, end) of the pieces that make up tokens start .. end - 1, in their new order."""
 
-    def counts(self, window_len: int) -> Counts:
+    def extremes(self, window_len: int) -> tuple[Counts, ...]:
         """Nothing is hidden."""
-        return Counts(0, 0)
+        return (Counts(0, 0),)
 
     def plan(self, window: Window, draws: Draws) -> Plan:
         """Move each stretch without protected tokens; these stay where they are."""
-        segments = []
-        at = 0
+        order = np.arange(len(window.tokens), dtype=np.int32)
+        begin = 0
         for place in [*np.flatnonzero(window.protected).tolist(), len(window.tokens)]:
-            if place > at:
-                pieces = self.moved(window, at, place, draws)
-                segments += [(start, end - start, False) for start, end in pieces if end > start]
-            if place < len(window.tokens):
-                segments.append((place, 1, False))
-            at = place + 1
-        return Plan.of(segments)
+            if place > begin:
+                pieces = self.moved(window, begin, place, draws)
+                order[begin:place] = np.concatenate([np.arange(start, end) for start, end in pieces])
+            begin = place + 1
+        return Plan.of_spans([], [], window_len=len(window.tokens), order=order)

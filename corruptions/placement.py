@@ -1,124 +1,168 @@
-"""Where noise goes: lengths of spans by their law, and spans into slots, never onto protected tokens."""
+"""Where spans go: into slots between words or tokens, never onto protected tokens."""
 
 from __future__ import annotations
 
 from bisect import insort
+from typing import NamedTuple
 
 import numpy as np
 
 from corruptions.draws import Draws
-from corruptions.plan import Plan
-from corruptions.protocol import Bools, Int32s
+from corruptions.protocol import Bools, Int32s, Window
+
+Span = tuple[int, int]
+"""(start, end) in the window."""
 
 
-def uniform_composition(total: int, parts: int, draws: Draws) -> list[int]:
-    """`parts` positive lengths that add up to `total`, each such list equally likely: T5's law.
+class Units(NamedTuple):
+    """The unprotected tokens of a window, in tokens or words: what spans are made of."""
 
-    >>> uniform_composition(10, 4, Draws(1, 0, 0))
-    [6, 1, 1, 2]
+    positions: Int32s
+    """int32[num_eligible]: the places of the unprotected tokens."""
+    firsts: Int32s
+    """int32[units + 1]: where in `positions` each unit begins, and at last their number."""
+
+    @classmethod
+    def of(cls, window: Window, *, whole_words: bool) -> Units:
+        """Tokens, or words: a word begins where the store says, behind a protected token, and at the start."""
+        positions = np.flatnonzero(~window.protected).astype(np.int32)
+        if not whole_words:
+            return cls(positions, np.arange(len(positions) + 1, dtype=np.int32))
+        begins = window.word_starts[positions] | (np.diff(positions, prepend=-2) > 1)
+        return cls(positions, np.append(np.flatnonzero(begins), len(positions)).astype(np.int32))
+
+    @property
+    def num_units(self) -> int:
+        """Tokens or words that may be hidden."""
+        return len(self.firsts) - 1
+
+
+def placed(units: Units, starts: list[int], lengths: list[int], draws: Draws) -> list[Span]:
+    """The spans of the window that begin at these units and are so many units long.
+
+    A span that would have protected tokens inside is cut to its longest piece.
     """
-    cuts = draws.choose(total - 1, parts - 1) + 1
-    return np.diff(cuts, prepend=0, append=total).tolist()
+    spans = []
+    for start, length in zip(starts, lengths, strict=True):
+        first, last = int(units.firsts[start]), int(units.firsts[start + length])
+        if first == last:
+            place = int(units.positions[first]) if first < len(units.positions) else int(units.positions[-1]) + 1
+            spans.append((place, place))
+        else:
+            spans.append(_longest(_pieces(units.positions[first:last]), draws))
+    return spans
 
 
-def equal_multinomial(total: int, parts: int, draws: Draws) -> list[int]:
-    """`parts` lengths, 0 among them, that add up to `total`: each token joins a part at random.
-
-    >>> equal_multinomial(10, 4, Draws(1, 0, 0))
-    [1, 1, 5, 3]
-    """
-    lengths = [0] * parts
-    for _ in range(total):
-        lengths[draws.below(parts)] += 1
-    return lengths
-
-
-def place_tokens(num_noise: int, protected: Bools, draws: Draws) -> Plan:
-    """Hide so many tokens, each set of unprotected ones equally likely."""
-    eligible = np.flatnonzero(~protected)
-    return Plan.of_tokens(eligible[draws.choose(len(eligible), num_noise)], window_len=len(protected))
-
-
-def place_spans(lengths: list[int], protected: Bools, draws: Draws) -> Plan:
-    """Hide spans of these lengths, in this order, each choice of slots equally likely.
-
-    A slot lies before each kept token and behind the last. Two spans never share one, so that they never
-    abut, and the first and the last token of a window are treated alike. Slots are chosen as if the
-    protected tokens were not there; a span that then has one inside is mended by _mend.
-    """
-    eligible = np.flatnonzero(~protected)
-    num_noise = sum(lengths)
-    slots = draws.choose(len(eligible) - num_noise + 1, len(lengths))
-    starts = (slots + np.cumsum(lengths, dtype=np.int64) - lengths).tolist()
-    if len(eligible) == len(protected):
-        return Plan.of_spans(starts, lengths, window_len=len(protected))
-    spans = [_longest(_pieces(eligible, start, length), draws) for start, length in zip(starts, lengths, strict=True)]
-    _mend(spans, num_noise - sum(end - start for start, end in spans), protected, draws)
-    return Plan.of_spans(
-        [start for start, _ in spans], [end - start for start, end in spans], window_len=len(protected)
-    )
-
-
-def _pieces(eligible: Int32s, start: int, length: int) -> list[tuple[int, int]]:
-    """The (start, end) in the window of a run of unprotected tokens, cut where protected ones lie between."""
-    if length == 0:
-        place = int(eligible[start] if start < len(eligible) else eligible[-1] + 1)
-        return [(place, place)]
-    positions = eligible[start : start + length]
-    if positions[-1] - positions[0] == length - 1:
+def _pieces(positions: Int32s) -> list[Span]:
+    """Ascending positions as runs."""
+    if positions[-1] - positions[0] == len(positions) - 1:
         return [(int(positions[0]), int(positions[-1]) + 1)]
     runs = np.split(positions, np.flatnonzero(np.diff(positions) > 1) + 1)
     return [(int(run[0]), int(run[-1]) + 1) for run in runs]
 
 
-def _longest(pieces: list[tuple[int, int]], draws: Draws) -> tuple[int, int]:
-    """The longest (start, end); among equals a random one, so that left and right stay alike."""
-    if len(pieces) == 1:
-        return pieces[0]
+def _longest(pieces: list[Span], draws: Draws) -> Span:
+    """The longest span; among equals a random one, so that left and right stay alike."""
     longest = max(end - start for start, end in pieces)
     equals = [(start, end) for start, end in pieces if end - start == longest]
-    return equals[draws.below(len(equals))]
+    return equals[draws.below(len(equals))] if len(equals) > 1 else equals[0]
 
 
-def _mend(spans: list[tuple[int, int]], num_missing: int, protected: Bools, draws: Draws) -> None:
-    """Hide `num_missing` more tokens, in place, so that a span cut at a protected token costs no noise.
+def mend(
+    spans: list[Span], num_missing: int, window: Window, draws: Draws, *, whole_words: bool, shortest: int
+) -> None:
+    """Hide `num_missing` more tokens, or fewer if it is negative, in place: what cuts and words cost is made good.
 
-    Spans grow, a random one by one token at a time, while a visible token stays between any two. Where
-    none can grow, two spans with one token between them become one; and where there are none of those
-    either, since documents are shorter than their spans, a token becomes a new span: only then are there
-    more spans, and a longer source, than were asked for.
+    A random span gains or loses a unit at one of its ends, while a visible token stays between any two and
+    none is shorter than `shortest`. Words give way to tokens where no whole word fits. Where no span can
+    grow, two with one token between them become one; and where there are none of those either, since
+    documents are shorter than their spans, a token becomes a new span: only then are there more spans, and
+    a longer source, than were asked for.
     """
-    for _ in range(num_missing):
-        edges = _edges_with_room(spans, protected)
-        if edges:
-            number, is_right = edges[draws.below(len(edges))]
-            start, end = spans[number]
-            spans[number] = (start, end + 1) if is_right else (start - 1, end)
-            continue
-        bridges = [
-            i for i in range(len(spans) - 1) if spans[i + 1][0] - spans[i][1] == 1 and not protected[spans[i][1]]
-        ]
-        if bridges:
-            left = bridges[draws.below(len(bridges))]
-            spans[left : left + 2] = [(spans[left][0], spans[left + 1][1])]
-            continue
-        is_free = ~protected
-        for start, end in spans:
-            is_free[start:end] = False
-        free = np.flatnonzero(is_free)
-        start = int(free[draws.below(len(free))])
-        insort(spans, (start, start + 1))
+    begins = window.word_starts if whole_words else np.ones(len(window.tokens), dtype=bool)
+    edges = _Edges(begins, window.protected)
+    while num_missing:
+        moves = edges.moves(spans, num_missing, shortest)
+        if not moves and edges.begins is not edges.everywhere:
+            edges.begins = edges.everywhere
+            moves = edges.moves(spans, num_missing, shortest)
+        if moves:
+            number, span = moves[draws.below(len(moves))]
+            num_missing -= (span[1] - span[0]) - (spans[number][1] - spans[number][0])
+            spans[number] = span
+        else:
+            _bridge_or_begin(spans, window.protected, draws)
+            num_missing -= 1
 
 
-def _edges_with_room(spans: list[tuple[int, int]], protected: Bools) -> list[tuple[int, bool]]:
-    """The (span, is its right edge) that can move out by a token without meeting anything."""
-    edges = []
-    last_end = -1  # a span may start at token 0: no span ends before it
-    for number, (start, end) in enumerate(spans):
-        next_start = spans[number + 1][0] if number + 1 < len(spans) else len(protected) + 1
-        if start - last_end >= 2 and not protected[start - 1]:
-            edges.append((number, False))
-        if next_start - end >= 2 and not protected[end]:
-            edges.append((number, True))
-        last_end = end
-    return edges
+class _Edges:
+    """The ways in which one span can gain or lose one unit at one end."""
+
+    def __init__(self, begins: Bools, protected: Bools) -> None:
+        self.begins = begins
+        self.everywhere = np.ones(len(begins), dtype=bool)
+        self._protected = protected
+
+    def moves(self, spans: list[Span], num_missing: int, shortest: int) -> list[tuple[int, Span]]:
+        """(number, the span it would become), left ends before right ends, in the order of the spans."""
+        return self._growing(spans, num_missing) if num_missing > 0 else self._shrinking(spans, -num_missing, shortest)
+
+    def _growing(self, spans: list[Span], at_most: int) -> list[tuple[int, Span]]:
+        found: list[tuple[int, Span]] = []
+        window_len = len(self._protected)
+        last_end = -1  # a span may start at token 0: no span ends before it
+        for number, (start, end) in enumerate(spans):
+            next_start = spans[number + 1][0] if number + 1 < len(spans) else window_len + 1
+            if start > 0 and not self._protected[start - 1]:
+                begin = self._unit_begin(start - 1)
+                if begin > last_end and start - begin <= at_most:
+                    found.append((number, (begin, end)))
+            if end < window_len and not self._protected[end]:
+                stop = self._unit_end(end)
+                if stop < next_start and stop - end <= at_most:
+                    found.append((number, (start, stop)))
+            last_end = end
+        return found
+
+    def _shrinking(self, spans: list[Span], at_most: int, shortest: int) -> list[tuple[int, Span]]:
+        found: list[tuple[int, Span]] = []
+        for number, (start, end) in enumerate(spans):
+            if end - start <= shortest:
+                continue
+            begin = self._unit_end(start)
+            if begin - start <= at_most and end - begin >= shortest:
+                found.append((number, (begin, end)))
+            stop = self._unit_begin(end - 1)
+            if end - stop <= at_most and stop - start >= shortest:
+                found.append((number, (start, stop)))
+        return found
+
+    def _unit_begin(self, place: int) -> int:
+        while place > 0 and not self.begins[place] and not self._protected[place - 1]:
+            place -= 1
+        return place
+
+    def _unit_end(self, place: int) -> int:
+        place += 1
+        while place < len(self.begins) and not self.begins[place] and not self._protected[place]:
+            place += 1
+        return place
+
+
+def _bridge_or_begin(spans: list[Span], protected: Bools, draws: Draws) -> None:
+    """Hide one more token where no span can grow."""
+    bridges = [
+        number
+        for number in range(len(spans) - 1)
+        if spans[number + 1][0] - spans[number][1] == 1 and not protected[spans[number][1]]
+    ]
+    if bridges:
+        left = bridges[draws.below(len(bridges))]
+        spans[left : left + 2] = [(spans[left][0], spans[left + 1][1])]
+        return
+    is_free = ~protected
+    for start, end in spans:
+        is_free[start:end] = False
+    free = np.flatnonzero(is_free)
+    start = int(free[draws.below(len(free))])
+    insort(spans, (start, start + 1))

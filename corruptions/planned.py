@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from corruptions.draws import Draws
+from corruptions.draws import REPLACEMENTS, Draws
+from corruptions.noise import Noise, Suffix
 from corruptions.plan import Counts, Plan
 from corruptions.protocol import BadCorruption, Bools, Corruption, Example, Int32s, Lengths, Window
 from corruptions.render import Said, Shown, can_restore, render, rendered_lengths, restored
@@ -14,14 +15,14 @@ from data_prep.vocab import Vocab
 class PlannedCorruption(Corruption):
     """A corruption in three choices: which tokens are noise, what the encoder sees, what the decoder says.
 
-    A subclass writes `plan` and `counts` and sets `shown` and `said`; it gets `corrupt`, exact lengths,
+    A subclass writes `plan` and `extremes` and sets `shown` and `said`; it gets `corrupt`, exact lengths,
     `hidden` and `restore`.
 
     >>> from corruptions.letters import LETTERS, letters, window_of
     >>> class HideFirstHalf(PlannedCorruption):
     ...     shown, said = Shown.MASK_A_SPAN, Said.WHOLE_TEXT
-    ...     def counts(self, window_len):
-    ...         return Counts(noise=window_len // 2, spans=1)
+    ...     def extremes(self, window_len):
+    ...         return (Counts(noise=window_len // 2, spans=1),)
     ...     def plan(self, window, draws):
     ...         window_len = len(window.tokens)
     ...         return Plan.of_spans([0], [window_len // 2], window_len=window_len)
@@ -46,20 +47,20 @@ class PlannedCorruption(Corruption):
         """Decide what is hidden; protected tokens never are."""
 
     @abstractmethod
-    def counts(self, window_len: int) -> Counts:
-        """The hidden tokens and spans of every window of this length: `plan` keeps to them exactly.
+    def extremes(self, window_len: int) -> tuple[Counts, ...]:
+        """The counts between which those of every window of this length lie; one, where they are exact.
 
         A window in which too few tokens may be hidden has fewer.
         """
 
     def replacements(self, plan: Plan, window: Window, draws: Draws, vocab: Vocab) -> Int32s | None:
-        """int32[num_noise], in the encoder's order: what Shown.MASK_EACH shows. None: the mask."""
+        """What is shown for each hidden token or, under Shown.MASK_A_SPAN, for each span. None: the mask."""
         return None
 
     def corrupt(self, window: Window, draws: Draws, vocab: Vocab) -> Example:
         """Plan, then render. Raises OutOfSentinels."""
         plan = self.plan(window, draws)
-        replacements = self.replacements(plan, window, draws, vocab)
+        replacements = self.replacements(plan, window, draws.operator(REPLACEMENTS), vocab)
         return render(plan, window, vocab, self.shown, self.said, replacements=replacements)
 
     def longest(self, window_len: int) -> Lengths:
@@ -69,7 +70,8 @@ class PlannedCorruption(Corruption):
         example may be of other lengths; and where documents are shorter than the spans, there may be
         more spans than were asked for, each one token more on the source, and on a target of spans.
         """
-        return rendered_lengths(window_len, self.counts(window_len), self.shown, self.said)
+        lengths = [rendered_lengths(window_len, c, self.shown, self.said) for c in self.extremes(window_len)]
+        return Lengths(max(length.source for length in lengths), max(length.target for length in lengths))
 
     @property
     def restores(self) -> bool:
@@ -88,3 +90,31 @@ class PlannedCorruption(Corruption):
     def hidden(self, window: Window, draws: Draws, vocab: Vocab) -> Bools:
         """bool[window]: the tokens that the encoder does not see."""
         return self.plan(window, draws).hidden()
+
+
+class NoisyCorruption(PlannedCorruption):
+    """A planned corruption whose first choice is one of the laws of noise."""
+
+    @property
+    @abstractmethod
+    def noise(self) -> Noise:
+        """Which tokens are hidden."""
+
+    def plan(self, window: Window, draws: Draws) -> Plan:
+        """What the noise hides."""
+        return self.noise.plan(window, draws)
+
+    def extremes(self, window_len: int) -> tuple[Counts, ...]:
+        """Hidden tokens and spans."""
+        return self.noise.extremes(window_len)
+
+    @property
+    def hides_protected(self) -> bool:  # type: ignore[override]
+        """A suffix runs to the end of the window, whatever is in it."""
+        return isinstance(self.noise, Suffix)
+
+    @property
+    def restores(self) -> bool:
+        """Whether the text can be told from source and target; dropped tokens only where they are a suffix."""
+        is_told = self.said is Said.NOISE and self.shown is Shown.NOTHING and isinstance(self.noise, Suffix)
+        return is_told or can_restore(self.shown, self.said)

@@ -6,12 +6,15 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
+from enum import Enum
+from itertools import product
 from numbers import Real
 from typing import NamedTuple
 
 import numpy as np
 
 from corruptions.draws import Draws
+from corruptions.schedules import Schedule, resolved, schedules_in
 from data_prep.errors import BadInput
 from data_prep.vocab import Vocab
 
@@ -78,6 +81,9 @@ class Corruption(ABC):
     ('c b a .', 'a b c .')
     """
 
+    hides_protected = False
+    """Whether the encoder may miss protected tokens, as where a text is cut in two; they are never noise."""
+
     @abstractmethod
     def corrupt(self, window: Window, draws: Draws, vocab: Vocab) -> Example:
         """Make the example of this window: int32 arrays of its own, the same ones at the same address.
@@ -120,6 +126,22 @@ class Corruption(ABC):
             raise BadCorruption(f"{self.describe()}: windows of any length fit {room}; limit the target too")
         return window_len
 
+    def at(self, step: int) -> Corruption:
+        """This corruption with its schedules read off at a step; itself where it has none."""
+        return resolved(self, lambda schedule: schedule.at(step))
+
+    def variants(self) -> tuple[Corruption, ...]:
+        """Those that batches must have room for: the parts of a mixture, the extremes of schedules, or itself."""
+        schedules = schedules_in(self)
+        if not schedules:
+            return (self,)
+        corners = product(*(schedule.extremes() for schedule in schedules))
+        return tuple(resolved(self, dict(zip(schedules, corner, strict=True)).__getitem__) for corner in corners)
+
+    def chosen(self, draws: Draws) -> Corruption:
+        """The part that corrupts the window of this address: for all but mixtures, itself."""
+        return self
+
     @property
     def restores(self) -> bool:
         """Whether the text can be told from source and target; a subclass says so with `restores = True`."""
@@ -141,10 +163,27 @@ class Corruption(ABC):
         >>> SpanCorruption().describe()
         'span corruption (rate 0.15, mean span length 3.0)'
         """
-        name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(self).__name__).lower()
-        names: list[str] = [option.name for option in fields(self)] if is_dataclass(self) else []
-        text = ", ".join(f"{option.replace('_', ' ')} {getattr(self, option)}" for option in names)
-        return f"{name} ({text})" if text else name
+        return described(self)
+
+
+def described(options: object) -> str:
+    """The name of a dataclass in words, with its options but for flags, names and zeros left as they were."""
+    name = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", type(options).__name__).lower()
+    shown = []
+    for option in fields(options) if is_dataclass(options) else ():
+        value = getattr(options, option.name)
+        is_number = isinstance(value, Real) and not isinstance(value, bool)
+        if (is_number and value != 0) or value != option.default:
+            shown.append(f"{option.name.replace('_', ' ')} {_option_text(value)}")
+    return f"{name} ({', '.join(shown)})" if shown else name
+
+
+def _option_text(value: object) -> str:
+    if isinstance(value, Enum):
+        return str(value.value)
+    if is_dataclass(value) and not isinstance(value, Schedule):
+        return described(value)
+    return str(value)
 
 
 def _most_tokens(fits: Callable[[int], bool]) -> int:
@@ -168,13 +207,17 @@ def _most_tokens(fits: Callable[[int], bool]) -> int:
     return next((window_len for window_len in range(reach, longest, -1) if fits(window_len)), longest)
 
 
-def demand(corruption: Corruption, field: str, is_allowed: Callable[[float], bool], allowed: str) -> None:
-    """Raise BadCorruption unless the field is a number that is allowed; `allowed` says which are."""
-    value = getattr(corruption, field)
-    if not isinstance(value, Real) or not is_allowed(float(value)):
-        raise BadCorruption(f"{field} of {type(corruption).__name__} is {value!r}; it must be a number {allowed}")
+def demand(options: object, field: str, is_allowed: Callable[[float], bool], allowed: str) -> None:
+    """Raise BadCorruption unless the field is a number that is allowed, or a schedule of such numbers.
+
+    `allowed` says which are.
+    """
+    given = getattr(options, field)
+    for value in given.extremes() if isinstance(given, Schedule) else (given,):
+        if not isinstance(value, Real) or isinstance(value, bool) or not is_allowed(float(value)):
+            raise BadCorruption(f"{field} of {type(options).__name__} is {given!r}; it must be a number {allowed}")
 
 
-def demand_rate(corruption: Corruption) -> None:
+def demand_rate(corruption: object) -> None:
     """Raise BadCorruption unless `rate` lies strictly between 0 and 1."""
     demand(corruption, "rate", lambda rate: 0 < rate < 1, "above 0 and below 1")

@@ -31,6 +31,8 @@ class Said(Enum):
     """The clean window, and eos (BART, BERT-style)."""
     SPANS = "spans"
     """Each sentinel and then what it hides, in the encoder's order, and eos; no sentinel closes it (T5)."""
+    NOISE = "noise"
+    """The hidden tokens, one behind the other, and eos (T5's dropped tokens; the suffix of a prefix LM)."""
     FRAGMENT = "fragment"
     """The hidden tokens alone, without eos, each read off the token before it at its own place (MASS)."""
 
@@ -50,6 +52,7 @@ def rendered_lengths(window_len: int, counts: Counts, shown: Shown, said: Said) 
     target = {
         Said.WHOLE_TEXT: window_len + 1,
         Said.SPANS: counts.spans + counts.noise + 1,
+        Said.NOISE: counts.noise + 1,
         Said.FRAGMENT: counts.noise,
     }[said]
     return Lengths(window_len - counts.noise + num_marks + 1, target)
@@ -60,69 +63,67 @@ def render(
 ) -> Example:
     """The example of a plan, in arrays of its own.
 
-    `replacements`, int32[num_noise], are the ids for Shown.MASK_EACH, in the encoder's order; None: masks.
-    Raises OutOfSentinels.
+    `replacements` are what is shown for each hidden token or, under Shown.MASK_A_SPAN, for each span, in the
+    encoder's order; None: masks. Raises OutOfSentinels.
     """
-    source = _source(plan, window.tokens, vocab, shown, replacements)
-    if said is Said.SPANS:
-        target, is_noise = _spans(plan, window.tokens, vocab)
-        return Example(source, target, target_is_noise=is_noise)
+    read = window.tokens if plan.order is None else window.tokens[plan.order]
+    source = _source(plan, read, vocab, shown, replacements)
+    is_noise = ~window.protected
     if said is Said.FRAGMENT:
-        return _fragment(source, plan, window.tokens, vocab)
-    target = np.append(window.tokens, np.int32(vocab.eos))
-    return Example(source, target, target_is_noise=np.append(plan.hidden(), False))
+        return _fragment(source, plan, read, vocab)
+    if said is Said.SPANS:
+        target, places = _spans(plan, read, vocab)
+        target_is_noise = np.zeros(len(target), dtype=bool)
+        target_is_noise[places] = is_noise[plan.noise_positions()]
+    elif said is Said.NOISE:
+        positions = plan.noise_positions()
+        target = np.append(window.tokens[positions], np.int32(vocab.eos))
+        target_is_noise = np.append(is_noise[positions], False)
+    else:
+        target = np.append(window.tokens, np.int32(vocab.eos))
+        target_is_noise = np.append(plan.hidden() & is_noise, False)
+    return Example(source, target, target_is_noise=target_is_noise)
 
 
-def _source(plan: Plan, tokens: Int32s, vocab: Vocab, shown: Shown, replacements: Int32s | None) -> Int32s:
+def _source(plan: Plan, read: Int32s, vocab: Vocab, shown: Shown, replacements: Int32s | None) -> Int32s:
+    marks = replacements
+    if shown is Shown.SENTINEL_A_SPAN:
+        marks = np.array([vocab.sentinel(span) for span in range(len(plan.starts))], dtype=np.int32)
+    elif marks is None:
+        num_marks = plan.num_noise if shown is Shown.MASK_EACH else len(plan.starts)
+        marks = np.full(num_marks, vocab.mask, dtype=np.int32)
     pieces = []
-    if replacements is None:
-        replacements = np.full(plan.num_noise, vocab.mask, dtype=np.int32)
-    num_spans = num_replaced = 0
-    was_noise = False
-    for start, length, is_noise in plan:
-        if not is_noise:
-            pieces.append(tokens[start : start + length])
-        elif shown is Shown.MASK_EACH:
-            pieces.append(replacements[num_replaced : num_replaced + length])
-            num_replaced += length
-        elif shown is not Shown.NOTHING and not was_noise:
-            mark = vocab.sentinel(num_spans) if shown is Shown.SENTINEL_A_SPAN else vocab.mask
-            pieces.append(np.array([mark], dtype=np.int32))
-            num_spans += 1
-        was_noise = is_noise
-    return np.concatenate([*pieces, np.array([vocab.eos], dtype=np.int32)])
+    at = num_shown = 0
+    for start, length in zip(plan.starts.tolist(), plan.lengths.tolist(), strict=True):
+        pieces.append(read[at:start])
+        num_marks = {Shown.MASK_EACH: length, Shown.NOTHING: 0}.get(shown, 1)
+        pieces.append(marks[num_shown : num_shown + num_marks])
+        num_shown += num_marks
+        at = start + length
+    return np.concatenate([*pieces, read[at:], np.array([vocab.eos], dtype=np.int32)])
 
 
-def _spans(plan: Plan, tokens: Int32s, vocab: Vocab) -> tuple[Int32s, np.ndarray]:
-    pieces = []
-    marks: list[int] = []  # the places of sentinels in the target
-    at = 0
-    was_noise = False
-    for start, length, is_noise in plan:
-        if is_noise:
-            if not was_noise:
-                pieces.append(np.array([vocab.sentinel(len(marks))], dtype=np.int32))
-                marks.append(at)
-                at += 1
-            pieces.append(tokens[start : start + length])
-            at += length
-        was_noise = is_noise
-    target = np.concatenate([*pieces, np.array([vocab.eos], dtype=np.int32)])
-    target_is_noise = np.ones(len(target), dtype=bool)
-    target_is_noise[[*marks, at]] = False
-    return target, target_is_noise
+def _spans(plan: Plan, read: Int32s, vocab: Vocab) -> tuple[Int32s, Int32s]:
+    """The target, and the places in it of the hidden tokens."""
+    target = np.empty(plan.num_noise + len(plan.starts) + 1, dtype=np.int32)
+    marks = np.arange(len(plan.starts)) + np.cumsum(plan.lengths) - plan.lengths
+    target[marks] = [vocab.sentinel(span) for span in range(len(plan.starts))]
+    target[-1] = vocab.eos
+    is_hidden = np.ones(len(target), dtype=bool)
+    is_hidden[marks] = is_hidden[-1] = False
+    target[is_hidden] = read[plan.noise_places()]
+    return target, np.flatnonzero(is_hidden)
 
 
-def _fragment(source: Int32s, plan: Plan, tokens: Int32s, vocab: Vocab) -> Example:
-    read = tokens[plan.order()]  # the clean text as the encoder would read it
-    positions = np.flatnonzero(np.repeat(plan.is_noise, plan.lengths)).astype(np.int32)
+def _fragment(source: Int32s, plan: Plan, read: Int32s, vocab: Vocab) -> Example:
+    places = plan.noise_places()
     before = np.concatenate([np.array([vocab.pad], dtype=np.int32), read])
     return Example(
         source,
-        read[positions],
-        decoder_input=before[positions],
-        target_positions=positions,
-        target_is_noise=np.ones(len(positions), dtype=bool),
+        read[places],
+        decoder_input=before[places],
+        target_positions=places,
+        target_is_noise=np.ones(len(places), dtype=bool),
     )
 
 
@@ -140,6 +141,8 @@ def restored(example: Example, vocab: Vocab, said: Said) -> Int32s:
     if said is Said.WHOLE_TEXT:
         return example.target[:-1].copy()
     text = example.source[:-1].copy()
+    if said is Said.NOISE:  # only a suffix can be put back, for only then is its place known
+        return np.concatenate([text, example.target[:-1]])
     if said is Said.FRAGMENT:
         text[example.target_positions] = example.target
         return text

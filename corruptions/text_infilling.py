@@ -1,23 +1,28 @@
-"""BART's text infilling: spans, empty ones among them, give way to one mask each."""
+"""BART's text infilling: spans give way to one mask each, and some masks stand for nothing."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from corruptions.draws import Draws
-from corruptions.placement import equal_multinomial, place_spans
-from corruptions.plan import Counts, Plan, num_noise_spans, num_noise_tokens
-from corruptions.planned import PlannedCorruption
-from corruptions.protocol import Window, demand, demand_rate
+from corruptions.plan import Plan, rounded_share
+from corruptions.planned import NoisyCorruption
+from corruptions.protocol import Int32s, Window, demand, demand_rate
 from corruptions.render import Said, Shown
+from corruptions.schedules import Schedule
+from corruptions.span_lengths import SpanLaw
+from corruptions.spans import Spans
+from data_prep.vocab import Vocab
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextInfilling(PlannedCorruption):
+class TextInfilling(NoisyCorruption):
     """Spans are shown as one mask each, however long; the decoder says the whole text.
 
+    >>> from corruptions import Draws
     >>> from corruptions.letters import LETTERS, letters, window_of
     >>> example = TextInfilling(rate=0.5).corrupt(window_of("a b c d e f g h"), Draws(1, 0, 0), LETTERS)
     >>> letters(example.source), letters(example.target)
@@ -32,11 +37,17 @@ class TextInfilling(PlannedCorruption):
     Source: Lewis et al.: BART (2020), 2.2; its released recipe has a mean of 3.5.
     """
 
-    rate: float = 0.3
+    rate: float | Schedule = 0.3
     """Fraction of the tokens that are hidden, exact in every window; above 0 and below 1."""
-    mean_span_length: float = 3.0
+    mean_span_length: float | Schedule = 3.0
     """Hidden tokens a span, on average, before rounding to a whole number of spans; above 0. Below 1,
     most spans are empty."""
+    span_law: SpanLaw = SpanLaw.POISSON
+    """How the lengths of the spans are drawn: poisson is BART's, and has empty spans."""
+    random_fraction: float = 0.0
+    """Fraction of the spans that are shown as a random text id instead of the mask; 0 to 1."""
+    whole_words: bool = False
+    """Hide words and no parts of words, where the numbers of tokens and of spans can be kept."""
 
     shown = Shown.MASK_A_SPAN
     said = Said.WHOLE_TEXT
@@ -44,17 +55,29 @@ class TextInfilling(PlannedCorruption):
     def __post_init__(self) -> None:
         demand_rate(self)
         demand(self, "mean_span_length", lambda mean: 0 < mean < float("inf"), "above 0")
+        self.noise  # noqa: B018, refuses what cannot be
+        demand(self, "random_fraction", lambda fraction: 0 <= fraction <= 1, "from 0 to 1")
 
-    def counts(self, window_len: int) -> Counts:
-        """Hidden tokens and spans."""
-        return self._counts(window_len, window_len)
+    @cached_property
+    def noise(self) -> Spans:
+        """The spans."""
+        return Spans(
+            rate=self.rate,
+            mean_span_length=self.mean_span_length,
+            law=self.span_law,
+            whole_words=self.whole_words,
+        )
 
-    def plan(self, window: Window, draws: Draws) -> Plan:
-        """Draw the lengths of the spans, then their slots."""
-        counts = self._counts(len(window.tokens), int(np.count_nonzero(~window.protected)))
-        return place_spans(equal_multinomial(*counts, draws), window.protected, draws)
+    def replacements(self, plan: Plan, window: Window, draws: Draws, vocab: Vocab) -> Int32s:
+        """Masks, and for a random few of the spans a text id."""
+        num_spans = len(plan.starts)
+        shown = np.full(num_spans, vocab.mask, dtype=np.int32)
+        num_random = max(num_spans - self.num_masks(len(window.tokens)), 0)
+        for place in draws.choose(num_spans, num_random).tolist():
+            shown[place] = vocab.text_ids.start + draws.below(len(vocab.text_ids))
+        return shown
 
-    def _counts(self, window_len: int, num_eligible: int) -> Counts:
-        num_noise = min(num_noise_tokens(window_len, self.rate), num_eligible)
-        num_slots = num_eligible - num_noise + 1
-        return Counts(num_noise, num_noise_spans(num_noise, self.mean_span_length, num_slots))
+    def num_masks(self, window_len: int) -> int:
+        """Spans of a window that are shown as the mask."""
+        num_spans = self.extremes(window_len)[0].spans
+        return num_spans - rounded_share(self.random_fraction, num_spans)

@@ -12,7 +12,7 @@ class BadInput(ValueError):
         ├── BadSource                               data_prep.sources      no such file, nothing in it, no text
         ├── BadTokenizer                            data_prep.tokenizer    not a SentencePiece model, too small a text
         ├── BadStore                                data_prep.manifest     not prepared, cut short, other options
-        ├── OutOfSentinels                          data_prep.vocab        more spans than sentinels
+        ├── OutOfSentinels, NoControl               data_prep.vocab        more spans than sentinels; an old vocabulary
         ├── BadCorruption                           corruptions.protocol   options or lengths that make no sense
         ├── BadModel, BadOptimizer, BadSchedule     denoise.model, .train  values that cannot be trained
         ├── BadRun                                  denoise.train.config   a folder of another run, too small a budget

@@ -19,7 +19,7 @@ class PrepareConfig:
     """Options of preparation; the files depend on all of them."""
 
     vocab_size: int = _DEFAULT_VOCAB_SIZE
-    """Number of ids, sentinels and mask included; left alone when `tokenizer` is given."""
+    """Number of ids, sentinels, mask and control words included; left alone when `tokenizer` is given."""
     num_sentinels: int = 100
     """Sentinels on top of the vocabulary: the most spans that a window may have, 0 or more."""
     tokenizer: Path | None = None

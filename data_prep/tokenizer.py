@@ -1,4 +1,4 @@
-"""Text ↔ ids: a SentencePiece model with sentinels and a mask on top."""
+"""Text ↔ ids: a SentencePiece model with sentinels, a mask and control words on top."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import sentencepiece
 from data_prep.errors import BadInput
 from data_prep.files import write_whole
 from data_prep.sentences import sentence_ends
-from data_prep.vocab import Vocab
+from data_prep.vocab import CONTROLS, Vocab
 
 MODEL_FILE = "spm.model"
 VOCAB_FILE = "vocab.json"
@@ -56,8 +56,8 @@ class Tokenizer:
 
     Ids are laid out as T5's: SentencePiece's own first (pad 0, eos 1, unk 2 in models trained here), then
     pad or eos where a given model lacks them, then `<extra_id_99> … <extra_id_0>`, so that the first
-    sentinel is the highest, and the mask last. Special ids are never made from text: a text that spells
-    `<extra_id_0>` or `</s>` is encoded letter by letter.
+    sentinel is the highest, then the mask and the control words. Special ids are never made from text: a
+    text that spells `<extra_id_0>`, `</s>` or `[SEP]` is encoded letter by letter.
 
     A model trained by `data_prep.training` gives every text back, line ends and runs of spaces included:
     decode(encode(text)) == text. The one exception is the character ▁ (U+2581), which SentencePiece uses for
@@ -139,7 +139,7 @@ class Tokenizer:
         return marks
 
     def decode(self, ids: Sequence[int] | np.ndarray, *, show_special: bool = False) -> str:
-        """The text of ids; special ids are left out, or shown as `<extra_id_0>`, `<mask>`, `</s>`, `<pad>`.
+        """The text of ids; special ids are left out, or shown: `<extra_id_0>`, `<mask>`, `</s>`, `<pad>`, `[SEP]`.
 
         The space that SentencePiece puts before a text is taken away again. Bytes that are not UTF-8, as
         a model may generate, become U+FFFD.
@@ -181,7 +181,7 @@ class Tokenizer:
     @cached_property
     def _special_names(self) -> dict[int, str]:
         vocab = self.vocab
-        names = {vocab.pad: "<pad>", vocab.eos: "</s>", vocab.unk: "<unk>", vocab.mask: "<mask>"}
+        names = {vocab.pad: "<pad>", vocab.eos: "</s>", vocab.unk: "<unk>", vocab.mask: "<mask>"} | vocab.control_names
         return names | {id: f"<extra_id_{number}>" for number, id in enumerate(vocab.sentinels)}
 
     @cached_property
@@ -202,24 +202,26 @@ class Tokenizer:
 
 
 def vocab_above(spm: sentencepiece.SentencePieceProcessor, num_sentinels: int) -> Vocab:
-    """The vocabulary of a model with sentinels and a mask on top. Raises BadTokenizer."""
+    """The vocabulary of a model with sentinels, a mask and control words on top. Raises BadTokenizer."""
     size = spm.get_piece_size()
     is_special = np.array([spm.is_control(i) or spm.is_unknown(i) or spm.is_unused(i) for i in range(size)])
     texts = np.flatnonzero(~is_special)
     if not len(texts) or is_special[texts[0] :].any():
         raise BadTokenizer("its special pieces do not all stand before its text; use another SentencePiece model")
-    given = [spm.pad_id(), spm.eos_id()]
-    fresh = iter(range(size, size + 2))
-    pad, eos = (id if id >= 0 else next(fresh) for id in given)
-    first = size + sum(id < 0 for id in given)
+    fresh = iter(range(size, size + 3))
+    pad, eos = (id if id >= 0 else next(fresh) for id in (spm.pad_id(), spm.eos_id()))
+    first = next(fresh)
+    mask = first + num_sentinels
+    controls = tuple(range(mask + 1, mask + 1 + len(CONTROLS)))
     return Vocab(
-        size=first + num_sentinels + 1,
+        size=mask + 1 + len(controls),
         pad=pad,
         eos=eos,
         unk=spm.unk_id(),
-        mask=first + num_sentinels,
+        mask=mask,
         sentinels=tuple(reversed(range(first, first + num_sentinels))),
         text_ids=range(int(texts[0]), size),
+        controls=controls,
     )
 
 
@@ -230,8 +232,10 @@ def fingerprint(model: bytes, vocab: Vocab) -> str:
 
 def _vocab_json(vocab: Vocab) -> str:
     fields = {name: getattr(vocab, name) for name in ("size", "pad", "eos", "unk", "mask")}
-    text_ids = [vocab.text_ids.start, vocab.text_ids.stop]
-    return json.dumps({**fields, "text_ids": text_ids, "sentinels": list(vocab.sentinels)}) + "\n"
+    fields |= {"text_ids": [vocab.text_ids.start, vocab.text_ids.stop], "sentinels": list(vocab.sentinels)}
+    if vocab.controls:  # left out otherwise, so that vocabularies without any keep their fingerprints
+        fields["controls"] = list(vocab.controls)
+    return json.dumps(fields) + "\n"
 
 
 def load_vocab(folder: Path) -> Vocab:
@@ -241,6 +245,7 @@ def load_vocab(folder: Path) -> Vocab:
         fields = json.loads(_read(path))
         fields["text_ids"] = range(*fields["text_ids"])
         fields["sentinels"] = tuple(fields["sentinels"])
+        fields["controls"] = tuple(fields.get("controls", ()))
         return Vocab(**fields)
     except BadTokenizer:
         raise

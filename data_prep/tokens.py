@@ -15,12 +15,7 @@ import numpy as np
 
 from data_prep.manifest import SPLITS, BadStore, Manifest, SplitCounts
 from data_prep.tokenizer import MODEL_FILE, BadTokenizer, Tokenized, Tokenizer, fingerprint, load_vocab
-from data_prep.vocab import Vocab
-
-WORD_START = 1
-"""Bit of a mark: the token starts a word."""
-SENTENCE_END = 2
-"""Bit of a mark: the token ends a sentence."""
+from data_prep.vocab import SENTENCE_END, WORD_START, Vocab
 
 TOKENS_FILE, MARKS_FILE, DOCUMENTS_FILE = "tokens.bin", "marks.bin", "documents.bin"
 

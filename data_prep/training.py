@@ -12,6 +12,7 @@ from typing import Any
 import sentencepiece
 
 from data_prep.tokenizer import BadTokenizer, Tokenizer, vocab_above
+from data_prep.vocab import CONTROLS
 
 TRAINING_BYTES = 12_500_000
 """How much text a vocabulary is trained on: about 5 s on two cores."""
@@ -45,14 +46,14 @@ _OPTIONS: dict[str, Any] = {
 def train(
     texts: Iterable[str], *, vocab_size: int, num_sentinels: int = 100, training_bytes: int = TRAINING_BYTES
 ) -> Tokenizer:
-    """A unigram vocabulary of `vocab_size` ids, sentinels and mask included, that spells any text.
+    """A unigram vocabulary of `vocab_size` ids, special ones included, that spells any text.
 
     Characters too rare for a piece of their own are spelled in bytes; white space is kept as it is, and a
     line end is a piece. The model depends on nothing but the texts and these options.
 
     Raises BadTokenizer when the text is too small, or the size too small for the text's characters.
     """
-    num_added = num_sentinels + 1
+    num_added = num_sentinels + 1 + len(CONTROLS)
     num_pieces = vocab_size - num_added
     lines = draw(texts, training_bytes)
     if num_pieces < 1 or not lines:

@@ -46,9 +46,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def prepared(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The corpus as a token store with a vocabulary of 400."""
+    """The corpus as a token store with a vocabulary of 406."""
     from data_prep.pipeline import PrepareConfig, prepare
 
     folder = tmp_path_factory.mktemp("prepared") / "store"
-    prepare([str(corpus)], folder, PrepareConfig(vocab_size=400, held_out_fraction=0.1))
+    prepare([str(corpus)], folder, PrepareConfig(vocab_size=406, held_out_fraction=0.1))
     return folder

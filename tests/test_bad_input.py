@@ -65,7 +65,7 @@ def test_a_vocabulary_that_does_not_match_the_store_is_named(prepared: Path, tmp
     (tmp_path / "texts").mkdir()
     for number, text in enumerate(documents(40)):
         (tmp_path / "texts" / f"{number}.txt").write_text(text.upper())
-    prepare([tmp_path / "texts"], other, PrepareConfig(vocab_size=400))
+    prepare([tmp_path / "texts"], other, PrepareConfig(vocab_size=406))
     shutil.copy(other / "tokenizer" / "spm.model", store / "tokenizer" / "spm.model")
     message = complaint(tmp_path, "train", f"--data={store}", "--run=run", *TINY)
     assert str(store) in message

@@ -47,7 +47,7 @@ def small(command: str) -> list[str]:
     if words[1] in TRAINING:
         words += TINY
     if words[1] in ("prepare", "demo"):
-        words += ["--vocab_size=400"]
+        words += ["--vocab_size=406"]
     return [sys.executable, "-m", "denoise.cli", *words[1:]]
 
 

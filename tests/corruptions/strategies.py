@@ -5,13 +5,24 @@ from hypothesis import strategies as st
 
 from corruptions import (
     Chain,
+    Denoising,
     DocumentRotation,
+    Edges,
     MaskedFragment,
+    Mixture,
+    Prefixed,
+    PrefixLM,
+    Said,
     SentencePermutation,
+    Shown,
     SpanCorruption,
+    SpanLaw,
+    Spans,
+    Split,
     TextInfilling,
     TokenDeletion,
     TokenMasking,
+    Tokens,
     Window,
 )
 from corruptions.letters import LETTERS
@@ -29,15 +40,43 @@ CORRUPTIONS = {
     "span_corruption": SpanCorruption(),
     "span_corruption_half": SpanCorruption(rate=0.5),
     "span_corruption_one_span": SpanCorruption(rate=0.15, mean_span_length=64.0),
-    "span_corruption_tokens": SpanCorruption(rate=0.9, mean_span_length=1.0),
+    "span_corruption_tokens": SpanCorruption(rate=0.5, mean_span_length=1.0),
     "masked_fragment": MaskedFragment(),
     "masked_fragment_at_end": MaskedFragment(rate=0.7, start_fraction=0.0, end_fraction=1.0),
     "chain_bart": Chain(steps=[SentencePermutation(), TextInfilling()]),
     "chain_spans_of_moved_text": Chain(steps=[SpanCorruption(), DocumentRotation(), SentencePermutation()]),
     "chain_fragment_of_moved_text": Chain(steps=[DocumentRotation(), MaskedFragment()]),
     "chain_masking_of_moved_text": Chain(steps=[SentencePermutation(), TokenMasking()]),
+    "span_corruption_t5_edges": SpanCorruption(edges=Edges.T5),
+    "span_corruption_rolled": SpanCorruption(rate=0.3, edges=Edges.ROLL),
+    "span_corruption_words": SpanCorruption(rate=0.3, mean_span_length=4.0, whole_words=True),
+    "span_corruption_bounded": SpanCorruption(rate=0.3, mean_span_length=3.8, max_span_length=6),
+    "span_corruption_mirrored": SpanCorruption(rate=0.3, mean_span_length=3.8, max_span_length=4),
+    "span_corruption_fixed": SpanCorruption(rate=0.3, span_law=SpanLaw.FIXED),
+    "span_corruption_uniform": SpanCorruption(rate=0.3, span_law=SpanLaw.UNIFORM, whole_words=True),
+    "text_infilling_words": TextInfilling(random_fraction=0.2, whole_words=True),
+    "text_infilling_from_one": TextInfilling(span_law=SpanLaw.POISSON_FROM_ONE),
+    "token_masking_words": TokenMasking(rate=0.3, whole_words=True),
+    "token_deletion_words": TokenDeletion(rate=0.3, whole_words=True),
+    "prefix_lm": PrefixLM(),
+    "prefix_lm_fixed": PrefixLM(rate=0.25, split=Split.FIXED),
+    "dropped_tokens": Denoising(noise=Tokens(), shown=Shown.NOTHING, said=Said.NOISE),
+    "sentinels_of_runs": Denoising(noise=Tokens(rate=0.3)),
+    "masked_spans": Denoising(
+        noise=Spans(mean_span_length=3.8, max_span_length=10, whole_words=True),
+        shown=Shown.MASK_EACH,
+        said=Said.WHOLE_TEXT,
+    ),
+    "prefixed": Prefixed(mode="[R]"),
+    "mixture": Mixture(
+        parts=[Prefixed(mode="[X]", corruption=SpanCorruption(rate=0.5)), Prefixed(mode="[S]", corruption=PrefixLM())]
+    ),
     "chain_of_one": Chain(steps=[TokenDeletion(rate=0.4)]),
 }
+
+VARIABLE = ("span_corruption_rolled", "prefix_lm", "sentinels_of_runs", "mixture")
+EXACT = {name: corruption for name, corruption in CORRUPTIONS.items() if name not in VARIABLE}
+"""Those whose examples are of one length where nothing is protected."""
 
 
 def made_window(window_len: int, *, document_len: int = 0, sentence_len: int = 12, seed: int = 0) -> Window:

@@ -57,7 +57,7 @@ NOT_A_RATE = "it must be a number above 0 and below 1"
         ),
         (
             lambda: MaskedFragment(start_fraction=0.6, end_fraction=0.6),
-            "start_fraction 0.6 and end_fraction 0.6 of MaskedFragment must add up to at most 1",
+            "start_fraction 0.6 and end_fraction 0.6 of Fragment must add up to at most 1",
         ),
         (lambda: Chain(steps=[]), "steps of Chain is empty; give at least one corruption"),
         (
@@ -75,8 +75,8 @@ def test_options_that_make_no_sense_are_refused_with_what_is_allowed(make, messa
 
 
 def test_masks_and_other_tokens_that_add_up_to_one_leave_no_chosen_token_visible():
-    assert TokenMasking(mask_fraction=0.9, random_fraction=0.1).counts(568).noise == 85
-    assert TokenMasking(mask_fraction=0.8, random_fraction=0.1).counts(568).noise == 76
+    assert TokenMasking(mask_fraction=0.9, random_fraction=0.1).extremes(568)[0].noise == 85
+    assert TokenMasking(mask_fraction=0.8, random_fraction=0.1).extremes(568)[0].noise == 76
 
 
 def test_a_vocabulary_of_one_word_has_no_other_token_to_show():

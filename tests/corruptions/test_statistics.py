@@ -29,7 +29,7 @@ def hidden_counts(corruption, window, num_windows=NUM_WINDOWS, seed=1):
 @pytest.mark.parametrize("corruption", [TokenMasking(rate=0.3), TokenDeletion(rate=0.3)])
 def test_every_token_is_hidden_equally_often(corruption):
     counts = hidden_counts(corruption, made_window(40))
-    rate = corruption.counts(40).noise / 40
+    rate = corruption.extremes(40)[0].noise / 40
     spread = NUM_WINDOWS * rate * (1 - rate)
     # exactly so many are hidden in each window, which takes one degree of freedom and spreads the rest
     assert ((counts - NUM_WINDOWS * rate) ** 2).sum() / spread * 39 / 40 < 72.1  # 39 degrees, p = 0.001
@@ -68,7 +68,7 @@ def test_two_spans_are_placed_uniformly_among_all_choices():
 def span_lengths(corruption, window_len, num_windows):
     window = made_window(window_len)
     plans = [corruption.plan(window, Draws(6, 0, number)) for number in range(num_windows)]
-    return np.concatenate([plan.lengths[plan.is_noise] for plan in plans])
+    return np.concatenate([plan.lengths for plan in plans])
 
 
 def test_lengths_of_spans_follow_t5s_law():
@@ -85,7 +85,7 @@ def test_lengths_of_spans_follow_t5s_law():
 def test_lengths_of_infilled_spans_are_poisson_given_their_sum_zeros_included():
     """Binomial(noise, 1 / spans) each."""
     corruption = TextInfilling()
-    noise, spans = corruption.counts(400)
+    noise, spans = corruption.extremes(400)[0]
     lengths = span_lengths(corruption, 400, 120)
     observed = np.bincount(np.minimum(lengths, 8))
     law = np.array([comb(noise, k) * (1 / spans) ** k * (1 - 1 / spans) ** (noise - k) for k in range(8)])

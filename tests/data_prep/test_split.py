@@ -28,7 +28,7 @@ def texts_in(folder: Path, split: str) -> list[str]:
 def test_every_text_lands_on_one_side_and_equal_texts_on_the_same(tmp_path: Path) -> None:
     texts = [made_text(i) for i in range(60)] + [made_text(i) for i in range(60)]
     (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": t}) + "\n" for t in texts))
-    config = PrepareConfig(vocab_size=400, held_out_fraction=0.2)
+    config = PrepareConfig(vocab_size=406, held_out_fraction=0.2)
     manifest = prepare([tmp_path / "a.jsonl"], tmp_path / "out", config)
     train, held_out = (texts_in(tmp_path / "out", split) for split in ("train", "held_out"))
     assert sorted(train + held_out) == sorted(texts)

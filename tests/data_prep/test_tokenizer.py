@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import subprocess
 import sys
@@ -15,10 +16,11 @@ from made_texts import made_text
 
 from data_prep.tokenizer import BadTokenizer, Tokenizer
 from data_prep.training import draw, train
+from data_prep.vocab import NoControl
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\u2581"), max_size=80)
 NEAR_TEXT = st.text(alphabet="the of. \n\t!?é你好。世界😀<extra_id_0></s>", max_size=60)
-SPECIAL_SPELLINGS = "<extra_id_0> </s> <pad> <unk> <mask> <s> <0x41>"
+SPECIAL_SPELLINGS = "<extra_id_0> </s> <pad> <unk> <mask> <s> <0x41> [R] [SEP] [YES]"
 
 
 @pytest.fixture(scope="session")
@@ -100,11 +102,12 @@ def test_nothing_encodes_to_nothing(tokenizer: Tokenizer) -> None:
 
 def test_the_layout_is_that_of_t5(tokenizer: Tokenizer) -> None:
     vocab = tokenizer.vocab
-    assert (vocab.pad, vocab.eos, vocab.unk, vocab.size, vocab.mask) == (0, 1, 2, 400, 399)
-    assert vocab.sentinels == tuple(range(398, 378, -1))
-    assert vocab.text_ids == range(3, 379)
-    assert [tokenizer.piece(i) for i in (0, 1, 2, 3, 379, 398, 399)] == [
-        "<pad>", "</s>", "<unk>", "\n", "<extra_id_19>", "<extra_id_0>", "<mask>",
+    assert (vocab.pad, vocab.eos, vocab.unk, vocab.size, vocab.mask) == (0, 1, 2, 400, 393)
+    assert vocab.sentinels == tuple(range(392, 372, -1))
+    assert vocab.text_ids == range(3, 373)
+    assert vocab.controls == tuple(range(394, 400))
+    assert [tokenizer.piece(i) for i in (0, 1, 2, 3, 373, 392, 393, 394, 399)] == [
+        "<pad>", "</s>", "<unk>", "\n", "<extra_id_19>", "<extra_id_0>", "<mask>", "[R]", "[NO]",
     ]  # fmt: skip
 
 
@@ -135,7 +138,7 @@ def test_a_model_without_pad_gets_one(tmp_path: Path) -> None:
     (tmp_path / "plain.model").write_bytes(model.getvalue())
     vocab = Tokenizer.from_sentencepiece(tmp_path / "plain.model", num_sentinels=2).vocab
     assert (vocab.unk, vocab.eos, vocab.pad, vocab.sentinels, vocab.mask) == (0, 2, 60, (62, 61), 63)
-    assert vocab.text_ids == range(3, 60)
+    assert vocab.text_ids == range(3, 60) and vocab.controls == tuple(range(64, 70)) and vocab.size == 70
 
 
 def test_special_ids_are_shown_only_on_request(tokenizer: Tokenizer) -> None:
@@ -145,11 +148,30 @@ def test_special_ids_are_shown_only_on_request(tokenizer: Tokenizer) -> None:
         vocab.sentinels[0],
         *tokenizer.encode("is"),
         vocab.mask,
+        vocab.control("[SEP]"),
         vocab.eos,
         vocab.pad,
     ]
     assert tokenizer.decode(ids) == "The word is"
-    assert tokenizer.decode(ids, show_special=True) == "The word<extra_id_0> is<mask></s><pad>"
+    assert tokenizer.decode(ids, show_special=True) == "The word<extra_id_0> is<mask>[SEP]</s><pad>"
+    assert tokenizer.text_of(ids[-4:]) == "<mask>[SEP]</s><pad>"
+
+
+def test_a_vocabulary_without_control_words_is_read_as_before(tokenizer: Tokenizer, tmp_path: Path) -> None:
+    """The file and the fingerprint are byte for byte those of the time before there were control words."""
+    vocab = dataclasses.replace(tokenizer.vocab, controls=(), size=394)
+    old = Tokenizer(tokenizer.model, vocab)
+    old.save(tmp_path)
+    content = (
+        f'{{"size": 394, "pad": 0, "eos": 1, "unk": 2, "mask": 393, "text_ids": [3, 373], '
+        f'"sentinels": {list(range(392, 372, -1))}}}\n'
+    )
+    assert (tmp_path / "vocab.json").read_text() == content
+    assert old.fingerprint == hashlib.sha256(tokenizer.model + b"\0" + content.encode()).hexdigest()
+    assert Tokenizer.load(tmp_path).vocab == vocab
+    assert Tokenizer.load(tmp_path).fingerprint != tokenizer.fingerprint
+    with pytest.raises(NoControl, match=r"no control word \[R\], nor any other"):
+        Tokenizer.load(tmp_path).vocab.control("[R]")
 
 
 def test_bytes_that_are_no_text_are_shown_as_such(tokenizer: Tokenizer) -> None:
@@ -177,6 +199,7 @@ def test_a_saved_tokenizer_is_the_same(tokenizer: Tokenizer, tmp_path: Path) -> 
         ("vocab.json", b"{", "no vocabulary"),
         ("vocab.json", b"[]", "no vocabulary"),
         ("vocab.json", b'{"text_ids": [0, 9], "sentinels": [1]}', "no vocabulary"),
+        ("vocab.json", b'{"text_ids": [0, 9], "sentinels": [1], "controls": 7}', "no vocabulary"),
     ],
 )
 def test_a_damaged_tokenizer_is_named(
@@ -213,8 +236,8 @@ def test_too_small_a_size_names_the_smallest_possible() -> None:
 def test_no_text_trains_nothing() -> None:
     with pytest.raises(BadTokenizer, match="no text to train it on"):
         train(["\n \n"], vocab_size=400)
-    with pytest.raises(BadTokenizer, match="must exceed 101"):
-        train(["a"], vocab_size=101)
+    with pytest.raises(BadTokenizer, match="must exceed 107"):
+        train(["a"], vocab_size=107)
 
 
 def test_training_gives_the_same_bytes_in_every_process() -> None:

@@ -34,7 +34,7 @@ def prepared_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("tokens")
     lines = "".join(json.dumps({"text": made_text(i)}) + "\n" for i in range(60))
     (home / "texts.jsonl").write_text(lines)
-    prepare([home / "texts.jsonl"], home / "store", PrepareConfig(vocab_size=400, held_out_fraction=0.2))
+    prepare([home / "texts.jsonl"], home / "store", PrepareConfig(vocab_size=406, held_out_fraction=0.2))
     return home / "store"
 
 

@@ -100,7 +100,7 @@ def test_the_untrained_model_loses_ln_v_and_learns(unbroken: Path) -> None:
 
     vocab_size = json.loads((unbroken / "shapes.json").read_text())["vocab_size"]
     losses = [row["loss"] for row in rows(unbroken, "train")]
-    assert abs(losses[0] / math.log(vocab_size) - 1) < 0.03
+    assert abs(losses[0] / math.log(vocab_size) - 1) < 0.1  # over some thirty tokens its sd is 0.03
     assert losses[-1] < losses[0]
     held_out = rows(unbroken, "held_out")
     assert len(held_out) == 3

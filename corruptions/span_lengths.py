@@ -1,0 +1,146 @@
+"""How long spans are, given how many there are and how many tokens they hide."""
+
+from __future__ import annotations
+
+from enum import Enum
+from fractions import Fraction
+from functools import lru_cache
+
+import numpy as np
+
+from corruptions.draws import Draws
+from corruptions.plan import exact
+
+_MAX_TRIES = 256
+
+
+class SpanLaw(Enum):
+    """The law of the span lengths, given their number and their sum: both are exact in every window.
+
+    Each is what independent lengths of the law are when they happen to have that number and that sum.
+    """
+
+    GEOMETRIC = "geometric"
+    """Each list of positive lengths equally likely: T5's law. With `max_span_length`, none above it
+    (SpanBERT): the geometric law given the sum is uniform, clipped or not."""
+    POISSON = "poisson"
+    """Each hidden token joins a span at random, so that spans of no tokens occur (BART)."""
+    POISSON_FROM_ONE = "poisson from one"
+    """The same, with one token in each span to begin with: no span is empty."""
+    FIXED = "fixed"
+    """As equal as can be; those that are one token longer are drawn."""
+    UNIFORM = "uniform"
+    """Lengths 1 .. max_span_length, or 1 .. 2 * mean - 1 where none is given."""
+
+    @property
+    def has_empty_spans(self) -> bool:
+        """Whether a span may hide nothing."""
+        return self is SpanLaw.POISSON
+
+
+def drawn_lengths(law: SpanLaw, total: int, parts: int, tilt: Tilt | None, draws: Draws) -> list[int]:
+    """`parts` lengths that add up to `total`. `tilt`: for laws with a longest span, what tilt_of says.
+
+    >>> drawn_lengths(SpanLaw.GEOMETRIC, 10, 4, None, Draws(1, 0, 0))
+    [6, 1, 1, 2]
+    >>> drawn_lengths(SpanLaw.POISSON, 10, 4, None, Draws(1, 0, 0))
+    [1, 1, 5, 3]
+    >>> drawn_lengths(SpanLaw.UNIFORM, 10, 4, tilt_of(3.0, 5), Draws(1, 0, 0))
+    [3, 2, 4, 1]
+    """
+    if law is SpanLaw.FIXED:
+        return _equal(total, parts, draws)
+    if law is SpanLaw.POISSON:
+        return _multinomial(total, parts, draws)
+    if law is SpanLaw.POISSON_FROM_ONE:
+        return [1 + length for length in _multinomial(total - parts, parts, draws)]
+    if tilt is None or total > parts * tilt.max_length:
+        return composition(total, parts, draws)
+    return _bounded(total, parts, tilt, draws)
+
+
+def composition(total: int, parts: int, draws: Draws) -> list[int]:
+    """`parts` positive lengths that add up to `total`, each such list equally likely."""
+    cuts = draws.choose(total - 1, parts - 1) + 1
+    return np.diff(cuts, prepend=0, append=total).tolist()
+
+
+def _multinomial(total: int, parts: int, draws: Draws) -> list[int]:
+    lengths = [0] * parts
+    for _ in range(total):
+        lengths[draws.below(parts)] += 1
+    return lengths
+
+
+def _equal(total: int, parts: int, draws: Draws) -> list[int]:
+    length, num_longer = divmod(total, parts)
+    lengths = [length] * parts
+    for part in draws.choose(parts, num_longer).tolist():
+        lengths[part] += 1
+    return lengths
+
+
+class Tilt:
+    """The proposal from which lists of bounded lengths are drawn, as 64-bit thresholds.
+
+    Each length is drawn from a geometric law cut at the longest, and a list is kept if what is left for the
+    last one is allowed, with the chance that makes every list equally likely. The ratio of the law decides
+    only how many lists are thrown away: it is chosen for the mean.
+    """
+
+    __slots__ = ("at_most", "is_mirrored", "keep", "max_length")
+
+    def __init__(self, mean: Fraction, max_length: int) -> None:
+        self.max_length = max_length
+        # A ratio above one would make the chance of keeping a list exceed one: long lengths are drawn as
+        # what they lack.
+        self.is_mirrored = 2 * mean > max_length + 1
+        ratio = _ratio(max_length + 1 - mean if self.is_mirrored else mean, max_length)
+        weights = [ratio**k for k in range(max_length)]
+        total = sum(weights)
+        # The least 64-bit numbers that stand for a longer length; the last is never asked for.
+        self.at_most = [int((sum(weights[: k + 1]) / total) * (1 << 64)) for k in range(max_length - 1)]
+        self.keep = [min(int(weight * (1 << 64)), (1 << 64) - 1) for weight in weights]
+
+
+@lru_cache(maxsize=256)
+def tilt_of(mean_span_length: float, max_length: int) -> Tilt:
+    """The proposal for spans of this mean and no longer than `max_length`."""
+    return Tilt(exact(mean_span_length), max_length)
+
+
+def _ratio(mean: Fraction, max_length: int) -> Fraction:
+    """The ratio, in steps of 1/256, at which a geometric law cut at `max_length` comes nearest to a mean."""
+
+    def mean_of(ratio: Fraction) -> Fraction:
+        weights = [ratio**k for k in range(max_length)]
+        return sum(((k + 1) * weight for k, weight in enumerate(weights)), Fraction(0)) / sum(weights)
+
+    low, high = 1, 256
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if mean_of(Fraction(middle, 256)) >= mean else (middle + 1, high)
+    return Fraction(low, 256)
+
+
+def _bounded(total: int, parts: int, tilt: Tilt, draws: Draws) -> list[int]:
+    """`parts` lengths of 1 .. max_length that add up to `total`, each such list equally likely.
+
+    Where the mean is far from the one that the proposal was made for, which happens in windows with little
+    text between document ends, lists can be too rare to wait for; then lengths are as equal as can be.
+    """
+    if tilt.is_mirrored:
+        total = parts * (tilt.max_length + 1) - total
+    for _ in range(_MAX_TRIES):
+        lengths = []
+        rest = total
+        for _ in range(parts - 1):
+            word = draws.word() << 32 | draws.word()
+            lengths.append(1 + sum(word >= threshold for threshold in tilt.at_most))
+            rest -= lengths[-1]
+        if 1 <= rest <= tilt.max_length and (rest == 1 or (draws.word() << 32 | draws.word()) < tilt.keep[rest - 1]):
+            lengths.append(rest)
+            break
+    else:
+        lengths = _equal(total, parts, draws)
+    return [tilt.max_length + 1 - length for length in lengths] if tilt.is_mirrored else lengths
