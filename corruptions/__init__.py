@@ -40,6 +40,7 @@ from corruptions.planned import NoisyCorruption, PlannedCorruption
 from corruptions.prefix_lm import PrefixLM
 from corruptions.prefixed import Prefixed
 from corruptions.protocol import BadCorruption, Corruption, Example, Lengths, Window
+from corruptions.reference_noise import FairseqSpans, HuggingFaceSpans
 from corruptions.render import Said, Shown
 from corruptions.schedules import Linear, Schedule, Stairs
 from corruptions.sentence_order import SentenceOrder
@@ -47,7 +48,7 @@ from corruptions.sentence_permutation import SentencePermutation
 from corruptions.span_corruption import SpanCorruption
 from corruptions.span_lengths import SpanLaw
 from corruptions.spans import Edges, Spans
-from corruptions.text_infilling import TextInfilling
+from corruptions.text_infilling import InfillingLaw, TextInfilling
 from corruptions.token_deletion import TokenDeletion
 from corruptions.token_masking import TokenMasking
 
@@ -63,7 +64,10 @@ __all__ = [
     "Draws",
     "Edges",
     "Example",
+    "FairseqSpans",
     "Fragment",
+    "HuggingFaceSpans",
+    "InfillingLaw",
     "Lengths",
     "Linear",
     "MaskedFragment",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from corruptions.noise import Fragment, Noise, Tokens
+from corruptions.noise import Noise, Suffix
 from corruptions.planned import NoisyCorruption
 from corruptions.protocol import BadCorruption
 from corruptions.render import Said, Shown
@@ -15,7 +15,7 @@ from corruptions.spans import Spans
 class Denoising(NoisyCorruption):
     """Three choices freely combined; those that make no sense are refused.
 
-    >>> from corruptions import Draws
+    >>> from corruptions import Draws, Tokens
     >>> from corruptions.letters import LETTERS, letters, window_of
     >>> drop = Denoising(noise=Tokens(rate=0.4), shown=Shown.NOTHING, said=Said.NOISE)
     >>> example = drop.corrupt(window_of("a b c d e f g h i j"), Draws(1, 0, 0), LETTERS)
@@ -58,7 +58,7 @@ def demand_sense(corruption: NoisyCorruption) -> None:
             f"{name} has spans of no tokens, which nothing shows under {shown.value}; "
             "show MASK_A_SPAN, or take another law of lengths"
         )
-    if said is Said.FRAGMENT and not isinstance(noise, Fragment | Tokens | Spans):
+    if said is Said.FRAGMENT and isinstance(noise, Suffix):
         raise BadCorruption(
             f"{name} masks a suffix, document ends and all, where a fragment has none; say NOISE, or take Fragment"
         )

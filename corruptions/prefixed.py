@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
 from corruptions.draws import Draws
 from corruptions.protocol import BadCorruption, Bools, Corruption, Example, Int32s, Lengths, Window
-from corruptions.span_corruption import SpanCorruption
 from data_prep.vocab import CONTROLS, Vocab
 
 
@@ -16,7 +15,7 @@ from data_prep.vocab import CONTROLS, Vocab
 class Prefixed(Corruption):
     """Any corruption, with a control word at the head of its source.
 
-    >>> from corruptions import Draws
+    >>> from corruptions import Draws, SpanCorruption
     >>> from corruptions.letters import LETTERS, letters, window_of
     >>> example = Prefixed(mode="[R]", corruption=SpanCorruption()).corrupt(
     ...     window_of("a b c d e f g h"), Draws(1, 0, 0), LETTERS)
@@ -30,7 +29,7 @@ class Prefixed(Corruption):
 
     mode: str
     """A control word of the vocabulary: [R], [S] or [X]."""
-    corruption: Corruption = field(default_factory=SpanCorruption)
+    corruption: Corruption
     """What follows it."""
 
     def __post_init__(self) -> None:

@@ -11,7 +11,8 @@ import numpy as np
 from corruptions.draws import Draws
 from corruptions.plan import exact
 
-_MAX_TRIES = 256
+MAX_TRIES = 256
+"""Lists of bounded lengths that are drawn before the search is given up."""
 
 
 class SpanLaw(Enum):
@@ -131,7 +132,7 @@ def _bounded(total: int, parts: int, tilt: Tilt, draws: Draws) -> list[int]:
     """
     if tilt.is_mirrored:
         total = parts * (tilt.max_length + 1) - total
-    for _ in range(_MAX_TRIES):
+    for _ in range(MAX_TRIES):
         lengths = []
         rest = total
         for _ in range(parts - 1):

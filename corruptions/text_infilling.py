@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from functools import cached_property
 
 import numpy as np
 
 from corruptions.draws import Draws
+from corruptions.noise import Noise
 from corruptions.plan import Plan, rounded_share
 from corruptions.planned import NoisyCorruption
-from corruptions.protocol import Int32s, Window, demand, demand_rate
+from corruptions.protocol import BadCorruption, Int32s, Window, demand, demand_rate
+from corruptions.reference_noise import FairseqSpans, HuggingFaceSpans
 from corruptions.render import Said, Shown
 from corruptions.schedules import Schedule
 from corruptions.span_lengths import SpanLaw
 from corruptions.spans import Spans
 from data_prep.vocab import Vocab
+
+
+class InfillingLaw(Enum):
+    """Whose law says where the spans are."""
+
+    EXACT = "exact"
+    """Ours: numbers of tokens and of spans exact in every window, and spans never meet."""
+    FAIRSEQ = "fairseq"
+    """That of the code released with BART: spans overlap, and 30 % asked for are 27 % hidden."""
+    HUGGING_FACE = "hugging face"
+    """That of Hugging Face's run_bart_dlm_flax.py, window by window: spans that touch become one, none is empty."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +63,10 @@ class TextInfilling(NoisyCorruption):
     whole_words: bool = False
     """Hide words and no parts of words, where the numbers of tokens and of spans can be kept."""
 
+    law: InfillingLaw = InfillingLaw.EXACT
+    """Whose law says where the spans are. Those of others are for comparison: batches get padding, and
+    they are not compiled."""
+
     shown = Shown.MASK_A_SPAN
     said = Said.WHOLE_TEXT
 
@@ -59,8 +77,22 @@ class TextInfilling(NoisyCorruption):
         demand(self, "random_fraction", lambda fraction: 0 <= fraction <= 1, "from 0 to 1")
 
     @cached_property
-    def noise(self) -> Spans:
+    def noise(self) -> Noise:
         """The spans."""
+        if self.law is not InfillingLaw.EXACT and self.span_law is not SpanLaw.POISSON:
+            raise BadCorruption(
+                f"span_law of TextInfilling is {self.span_law.value}, but its law {self.law.value} draws Poisson "
+                "lengths; leave span_law out, or take law: EXACT"
+            )
+        if self.law is InfillingLaw.FAIRSEQ:
+            return FairseqSpans(rate=self.rate, mean_span_length=self.mean_span_length, whole_words=self.whole_words)
+        if self.law is InfillingLaw.HUGGING_FACE:
+            if self.whole_words:
+                raise BadCorruption(
+                    "whole_words of TextInfilling is true, but the law of hugging face knows no words; "
+                    "leave it out, or take law: FAIRSEQ"
+                )
+            return HuggingFaceSpans(rate=self.rate, mean_span_length=self.mean_span_length)
         return Spans(
             rate=self.rate,
             mean_span_length=self.mean_span_length,
@@ -72,12 +104,10 @@ class TextInfilling(NoisyCorruption):
         """Masks, and for a random few of the spans a text id."""
         num_spans = len(plan.starts)
         shown = np.full(num_spans, vocab.mask, dtype=np.int32)
-        num_random = max(num_spans - self.num_masks(len(window.tokens)), 0)
-        for place in draws.choose(num_spans, num_random).tolist():
+        for place in draws.choose(num_spans, self.num_random(num_spans)).tolist():
             shown[place] = vocab.text_ids.start + draws.below(len(vocab.text_ids))
         return shown
 
-    def num_masks(self, window_len: int) -> int:
-        """Spans of a window that are shown as the mask."""
-        num_spans = self.extremes(window_len)[0].spans
-        return num_spans - rounded_share(self.random_fraction, num_spans)
+    def num_random(self, num_spans: int) -> int:
+        """Of so many spans, those that are not shown as the mask."""
+        return rounded_share(self.random_fraction, num_spans)

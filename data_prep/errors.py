@@ -17,6 +17,7 @@ class BadInput(ValueError):
         ├── BadModel, BadOptimizer, BadSchedule     denoise.model, .train  values that cannot be trained
         ├── BadRun                                  denoise.train.config   a folder of another run, too small a budget
         ├── BadGrid, BadFolder                      denoise.study          no cells, unknown keys, no runs
+        ├── BadName                                 denoise.new_corruption no name for a module, or a taken one
         └── BadUsage                                denoise.command_line   unknown options, wrong types
 
     >>> raise BadInput("rate is 1.5; it must lie between 0 and 1")

@@ -6,13 +6,17 @@ from hypothesis import strategies as st
 from corruptions import (
     Chain,
     Denoising,
+    Deshuffling,
     DocumentRotation,
     Edges,
+    InfillingLaw,
     MaskedFragment,
     Mixture,
+    NextSentence,
     Prefixed,
     PrefixLM,
     Said,
+    SentenceOrder,
     SentencePermutation,
     Shown,
     SpanCorruption,
@@ -55,6 +59,8 @@ CORRUPTIONS = {
     "span_corruption_fixed": SpanCorruption(rate=0.3, span_law=SpanLaw.FIXED),
     "span_corruption_uniform": SpanCorruption(rate=0.3, span_law=SpanLaw.UNIFORM, whole_words=True),
     "text_infilling_words": TextInfilling(random_fraction=0.2, whole_words=True),
+    "text_infilling_fairseq": TextInfilling(law=InfillingLaw.FAIRSEQ, mean_span_length=3.5),
+    "text_infilling_hugging_face": TextInfilling(law=InfillingLaw.HUGGING_FACE),
     "text_infilling_from_one": TextInfilling(span_law=SpanLaw.POISSON_FROM_ONE),
     "token_masking_words": TokenMasking(rate=0.3, whole_words=True),
     "token_deletion_words": TokenDeletion(rate=0.3, whole_words=True),
@@ -67,14 +73,25 @@ CORRUPTIONS = {
         shown=Shown.MASK_EACH,
         said=Said.WHOLE_TEXT,
     ),
-    "prefixed": Prefixed(mode="[R]"),
+    "deshuffling": Deshuffling(),
+    "sentence_order": SentenceOrder(),
+    "next_sentence": NextSentence(),
+    "prefixed": Prefixed(mode="[R]", corruption=SpanCorruption()),
     "mixture": Mixture(
         parts=[Prefixed(mode="[X]", corruption=SpanCorruption(rate=0.5)), Prefixed(mode="[S]", corruption=PrefixLM())]
     ),
     "chain_of_one": Chain(steps=[TokenDeletion(rate=0.4)]),
 }
 
-VARIABLE = ("span_corruption_rolled", "prefix_lm", "sentinels_of_runs", "mixture")
+VARIABLE = (
+    "text_infilling_fairseq",
+    "text_infilling_hugging_face",
+    "span_corruption_rolled",
+    "prefix_lm",
+    "sentinels_of_runs",
+    "next_sentence",
+    "mixture",
+)
 EXACT = {name: corruption for name, corruption in CORRUPTIONS.items() if name not in VARIABLE}
 """Those whose examples are of one length where nothing is protected."""
 

@@ -49,6 +49,7 @@ def test_sentence_order_cuts_at_the_sentence_nearest_the_middle(text, in_order, 
     [
         ("a b, c d, e f,", "a b [SEP] c d .", "a b [SEP] e f ."),
         ("a, b c d e, f", "a [SEP] b c d e .", "a [SEP] f ."),
+        ("a b c, d, e f, g h i", "a b c [SEP] d e f .", "a b c [SEP] g h i ."),
         ("a b, . c d . e", "a b . [SEP] c d . .", "a b . [SEP] e ."),
         ("a b c d e f,", "a b [SEP] c d .", "a b [SEP] e f ."),  # no inner end
         ("a b c d e, f", "a b [SEP] c d e .", "a b [SEP] f ."),  # an end that would leave nothing for one part

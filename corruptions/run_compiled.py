@@ -1,0 +1,127 @@
+"""The door to the compiled loops: arrays of the types they were compiled for, and errors in words."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from corruptions.compiled.rows import Flat, Program, Store
+from corruptions.compiled.space import DONE, MAX_LENGTH, OUT_OF_SENTINELS, made_space
+from corruptions.compiled.vectors import WIDTH
+from corruptions.program import compiled_loop, is_compiled, moves_positions, program_of
+from corruptions.protocol import BadCorruption, Corruption
+from corruptions.rows import IGNORED, CorruptedRows, Rows
+from data_prep.vocab import OutOfSentinels, Vocab
+
+_of_thread = threading.local()
+_TYPES = (np.uint8, np.int64, np.int64, np.int64, np.uint64, np.int64)
+
+
+class Ways(NamedTuple):
+    """How each of a list of corruptions is run."""
+
+    corruptions: tuple[Corruption, ...]
+    """The corruptions."""
+    is_plain: np.ndarray
+    """bool [corruptions]: true for those that compiled loops do not know."""
+    moves_positions: bool
+    """Whether any may give positions other than 0, 1, 2, ..."""
+
+
+def prepared(corruptions: Sequence[Corruption]) -> Ways:
+    """How these are run; found out once for the same objects."""
+    return _ways(_Same(corruptions))
+
+
+@lru_cache(maxsize=64)
+def _ways(same: _Same) -> Ways:
+    corruptions: tuple[Any, ...] = same.objects
+    is_plain = np.array([not is_compiled(corruption) for corruption in corruptions], dtype=bool)
+    moves = any(moves_positions(c) for c, plain in zip(corruptions, is_plain, strict=True) if not plain)
+    return Ways(corruptions, is_plain, bool(is_plain.any()) or moves)
+
+
+def run_compiled(ways: Ways, rows: Rows, vocab: Vocab, seed: int, out: CorruptedRows) -> None:
+    """Corrupt all rows in one loop without the interpreter, as corrupt_rows says."""
+    if not len(rows.starts):
+        return
+    longest = int(rows.lengths.max())
+    program = _program(_Same(ways.corruptions), _Same([vocab]), longest)
+    lens = (out.source.shape[1], out.target.shape[1])
+    space, spare = _space(rows.tokens.dtype, out.source.dtype, max(lens))
+    space["state"][0, -2:] = seed & 0xFFFFFFFF, seed >> 32
+    store = Store(*map(_bare, rows, (rows.tokens.dtype, *_TYPES)))
+    _check_bounds(store, longest)
+    positions = out.positions.reshape(-1) if out.positions is not None else np.empty(0, out.target.dtype)
+    flat = Flat(
+        out.source.reshape(-1),
+        out.target.reshape(-1),
+        out.decoder_input.reshape(-1),
+        positions,
+        out.target_is_noise.view(np.uint8).reshape(-1),
+    )
+    row, outcome = compiled_loop()(
+        store, program, space, flat, spare, lens, out.used_lengths, out.source_lengths, out.target_lengths
+    )
+    if outcome != DONE:
+        _refuse(ways.corruptions[rows.parts[row]], int(rows.lengths[row]), outcome, lens, vocab)
+
+
+class _Same:
+    """Objects as a key by which they are: corruptions hold lists, and a feed gives the same ones each time."""
+
+    def __init__(self, objects: Sequence[object]) -> None:
+        self.objects = tuple(objects)
+
+    def __hash__(self) -> int:
+        return hash(tuple(map(id, self.objects)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and tuple(map(id, self.objects)) == tuple(map(id, other.objects))
+
+
+@lru_cache(maxsize=64)
+def _program(corruptions: Any, vocab: Any, longest: int) -> Program:
+    return program_of(corruptions.objects, vocab.objects[0], longest, IGNORED)
+
+
+def _space(tokens: np.dtype, ids: np.dtype, width: int) -> tuple[np.ndarray, Flat]:
+    """Room for the work, and for one row with places to spare; each thread has its own."""
+    key = (tokens, ids, width)
+    if getattr(_of_thread, "key", None) != key:
+        columns = [np.empty(width + 2 * WIDTH, dtype=dtype) for dtype in (ids, ids, ids, ids, np.uint8)]
+        _of_thread.key, _of_thread.space, _of_thread.spare = key, made_space(tokens), Flat(*columns)
+    return _of_thread.space, _of_thread.spare
+
+
+def _bare(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """The array itself, without its subclass and read only, as the one type that the loop is compiled for."""
+    bare = np.ascontiguousarray(array, dtype=dtype).view(np.ndarray)
+    bare.flags.writeable = False
+    return bare
+
+
+def _check_bounds(store: Store, longest: int) -> None:
+    """Compiled loops do not look where they read."""
+    num_tokens = len(store.tokens)
+    if min(store.starts.min(), store.lengths.min(), store.epochs.min()) < 0:
+        raise ValueError("starts, lengths and epochs of rows must be 0 or more")
+    if (store.starts + store.lengths).max() > num_tokens or len(store.marks) != num_tokens:
+        raise ValueError("a row lies outside the tokens, or there are not as many marks as tokens")
+    if longest > MAX_LENGTH:
+        raise BadCorruption(f"a window has {longest} tokens; compiled corruptions take up to {MAX_LENGTH}: shorten it")
+
+
+def _refuse(corruption: Corruption, length: int, outcome: int, lens: tuple[int, int], vocab: Vocab) -> None:
+    if outcome == OUT_OF_SENTINELS:
+        num_sentinels = len(vocab.sentinels)
+        vocab.sentinel(num_sentinels)
+        raise OutOfSentinels(f"a window has more than {num_sentinels} spans")
+    raise BadCorruption(
+        f"a window of {length} tokens makes a longer example under {corruption.describe()} than a source of {lens[0]} "
+        f"and a target of {lens[1]} tokens; give rows of fit(...) tokens, or allow more"
+    )
