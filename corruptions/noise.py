@@ -9,7 +9,7 @@ from enum import Enum
 import numpy as np
 
 from corruptions.draws import Draws
-from corruptions.placement import Span, Units
+from corruptions.placement import TRIES, Span, Units
 from corruptions.plan import Counts, Plan, exact, num_noise_tokens, rounded
 from corruptions.protocol import BadCorruption, Bools, Window, demand, demand_rate
 from corruptions.schedules import Schedule
@@ -78,12 +78,10 @@ def _chosen_words(units: Units, num_noise: int, draws: Draws) -> Bools:
     part = None
     while missing:
         in_question = is_chosen if missing < 0 else ~is_chosen
-        fitting = np.flatnonzero(in_question & (sizes <= abs(missing)))
-        if not len(fitting):
-            others = np.flatnonzero(in_question)
-            part = int(others[draws.below(len(others))])
+        word = _drawn_word(in_question & (sizes <= abs(missing)), draws)
+        if word is None:
+            part = _drawn_word(in_question, draws)
             break
-        word = int(fitting[draws.below(len(fitting))])
         is_chosen[word] = missing > 0
         missing -= int(sizes[word]) if missing > 0 else -int(sizes[word])
     is_noise = np.repeat(is_chosen, sizes)
@@ -92,6 +90,16 @@ def _chosen_words(units: Units, num_noise: int, draws: Draws) -> Bools:
         start, end = (first, first + missing) if missing > 0 else (last + missing, last)
         is_noise[start:end] = missing > 0
     return is_noise
+
+
+def _drawn_word(is_possible: Bools, draws: Draws) -> int | None:
+    """One of the possible words, each equally likely; None: there is none. A few are drawn before all are sought."""
+    for _ in range(TRIES):
+        word = draws.below(len(is_possible))
+        if is_possible[word]:
+            return word
+    possible = np.flatnonzero(is_possible)
+    return int(possible[draws.below(len(possible))]) if len(possible) else None
 
 
 def num_words(num_noise: int, num_units: int, num_eligible: int) -> int:

@@ -10,6 +10,9 @@ import numpy as np
 from corruptions.draws import Draws
 from corruptions.protocol import Bools, Int32s, Window
 
+TRIES = 8
+"""Moves that are drawn before all are looked at."""
+
 Span = tuple[int, int]
 """(start, end) in the window."""
 
@@ -79,15 +82,15 @@ def mend(
     documents are shorter than their spans, a token becomes a new span: only then are there more spans, and
     a longer source, than were asked for.
     """
-    begins = window.word_starts if whole_words else np.ones(len(window.tokens), dtype=bool)
-    edges = _Edges(begins, window.protected)
+    everywhere = np.ones(len(window.tokens), dtype=bool)
+    edges = _Edges(window.word_starts if whole_words else everywhere, window.protected)
     while num_missing:
-        moves = edges.moves(spans, num_missing, shortest)
-        if not moves and edges.begins is not edges.everywhere:
-            edges.begins = edges.everywhere
-            moves = edges.moves(spans, num_missing, shortest)
-        if moves:
-            number, span = moves[draws.below(len(moves))]
+        move = edges.drawn_move(spans, num_missing, shortest, draws)
+        if move is None and edges.begins is not everywhere:
+            edges.begins = everywhere
+            move = edges.drawn_move(spans, num_missing, shortest, draws)
+        if move is not None:
+            number, span = move
             num_missing -= (span[1] - span[0]) - (spans[number][1] - spans[number][0])
             spans[number] = span
         else:
@@ -100,42 +103,47 @@ class _Edges:
 
     def __init__(self, begins: Bools, protected: Bools) -> None:
         self.begins = begins
-        self.everywhere = np.ones(len(begins), dtype=bool)
         self._protected = protected
 
-    def moves(self, spans: list[Span], num_missing: int, shortest: int) -> list[tuple[int, Span]]:
-        """(number, the span it would become), left ends before right ends, in the order of the spans."""
-        return self._growing(spans, num_missing) if num_missing > 0 else self._shrinking(spans, -num_missing, shortest)
+    def drawn_move(self, spans: list[Span], num_missing: int, shortest: int, draws: Draws) -> tuple[int, Span] | None:
+        """(number of a span, what it becomes), each possible one equally likely; None: there is none.
 
-    def _growing(self, spans: list[Span], at_most: int) -> list[tuple[int, Span]]:
-        found: list[tuple[int, Span]] = []
-        window_len = len(self._protected)
-        last_end = -1  # a span may start at token 0: no span ends before it
-        for number, (start, end) in enumerate(spans):
-            next_start = spans[number + 1][0] if number + 1 < len(spans) else window_len + 1
-            if start > 0 and not self._protected[start - 1]:
-                begin = self._unit_begin(start - 1)
-                if begin > last_end and start - begin <= at_most:
-                    found.append((number, (begin, end)))
-            if end < window_len and not self._protected[end]:
-                stop = self._unit_end(end)
-                if stop < next_start and stop - end <= at_most:
-                    found.append((number, (start, stop)))
-            last_end = end
-        return found
+        Most ends can move, so that a few drawn at random nearly always hold one: looking at all is the exception.
+        """
+        for _ in range(TRIES):
+            edge = draws.below(2 * len(spans))
+            span = self._moved(spans, edge, num_missing, shortest)
+            if span is not None:
+                return edge // 2, span
+        found = [(edge // 2, self._moved(spans, edge, num_missing, shortest)) for edge in range(2 * len(spans))]
+        possible = [(number, span) for number, span in found if span is not None]
+        return possible[draws.below(len(possible))] if possible else None
 
-    def _shrinking(self, spans: list[Span], at_most: int, shortest: int) -> list[tuple[int, Span]]:
-        found: list[tuple[int, Span]] = []
-        for number, (start, end) in enumerate(spans):
-            if end - start <= shortest:
-                continue
-            begin = self._unit_end(start)
-            if begin - start <= at_most and end - begin >= shortest:
-                found.append((number, (begin, end)))
+    def _moved(self, spans: list[Span], edge: int, num_missing: int, shortest: int) -> Span | None:
+        """What a span becomes if its left end, or for an odd edge its right end, moves by one unit; None: it cannot."""
+        start, end = spans[edge // 2]
+        if num_missing < 0:
+            return self._shrunk(start, end, edge % 2 == 1, -num_missing, shortest)
+        if edge % 2 == 0:
+            last_end = spans[edge // 2 - 1][1] if edge >= 2 else -1  # no span ends before the first one
+            if start == 0 or self._protected[start - 1]:
+                return None
+            begin = self._unit_begin(start - 1)
+            return (begin, end) if begin > last_end and start - begin <= num_missing else None
+        next_start = spans[edge // 2 + 1][0] if edge // 2 + 1 < len(spans) else len(self._protected) + 1
+        if end == len(self._protected) or self._protected[end]:
+            return None
+        stop = self._unit_end(end)
+        return (start, stop) if stop < next_start and stop - end <= num_missing else None
+
+    def _shrunk(self, start: int, end: int, is_right: bool, at_most: int, shortest: int) -> Span | None:
+        if end - start <= shortest:
+            return None
+        if is_right:
             stop = self._unit_begin(end - 1)
-            if end - stop <= at_most and stop - start >= shortest:
-                found.append((number, (start, stop)))
-        return found
+            return (start, stop) if end - stop <= at_most and stop - start >= shortest else None
+        begin = self._unit_end(start)
+        return (begin, end) if begin - start <= at_most and end - begin >= shortest else None
 
     def _unit_begin(self, place: int) -> int:
         while place > 0 and not self.begins[place] and not self._protected[place - 1]:

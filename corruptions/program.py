@@ -28,7 +28,7 @@ from corruptions.protocol import Corruption
 from corruptions.render import Said, Shown
 from corruptions.sentence_permutation import SentencePermutation
 from corruptions.span_corruption import SpanCorruption
-from corruptions.span_lengths import SpanLaw
+from corruptions.span_lengths import TILT_LEVELS, SpanLaw
 from corruptions.spans import Edges, Spans
 from corruptions.text_infilling import TextInfilling
 from corruptions.token_deletion import TokenDeletion
@@ -67,6 +67,9 @@ _LAWS = {
     SpanLaw.FIXED: code.FIXED,
 }
 _EDGES = {Edges.FREE: code.FREE, Edges.T5: code.T5, Edges.ROLL: code.ROLL}
+
+_SHARED = ("draws.py", "placement.py", "span_lengths.py")
+"""Files of the plain twins whose constants the loops use."""
 
 
 class _Steps:
@@ -136,7 +139,6 @@ def _codes(steps: _Steps, vocab: Vocab) -> list[int]:
     if isinstance(noise, Spans):
         codes[code.LAW], codes[code.EDGES] = _LAWS[noise.law], _EDGES[noise.edges]
         codes[code.MAX_SPAN_LENGTH] = noise.longest_span or 0
-        codes[code.IS_MIRRORED] = int(noise.tilt is not None and noise.tilt.is_mirrored)
     if isinstance(noise, Fragment):
         codes[code.IS_AT_START] = int(_start_share(noise) >= 1)
         codes[code.IS_AT_END] = int(_end_share(noise) >= 1)
@@ -163,17 +165,17 @@ def _tables(noisy: NoisyCorruption | None, longest: int) -> np.ndarray:
 
 
 def _thresholds(noisies: Sequence[NoisyCorruption | None]) -> np.ndarray:
-    """uint64 [corruptions, 3, ...]."""
-    tilts = [noisy.noise.tilt if noisy and isinstance(noisy.noise, Spans) else None for noisy in noisies]
+    """uint64 [corruptions, ...]: the proposals of bounded lengths, or the chances of where a fragment is."""
+    tilts = [noisy.noise.tilts if noisy and isinstance(noisy.noise, Spans) else None for noisy in noisies]
     width = max([2, *(tilt.max_length for tilt in tilts if tilt is not None)])
-    thresholds = np.zeros((len(noisies), 3, width), dtype=np.uint64)
+    thresholds = np.zeros((len(noisies), 2 * TILT_LEVELS, width), dtype=np.uint64)
     for rows, noisy, tilt in zip(thresholds, noisies, tilts, strict=True):
         if tilt is not None:
-            rows[0, : len(tilt.at_most)] = tilt.at_most
-            rows[1, : len(tilt.keep)] = tilt.keep
+            rows[:TILT_LEVELS, : tilt.max_length - 1] = np.array(tilt.at_most, dtype=np.uint64)
+            rows[TILT_LEVELS:, : tilt.max_length] = np.array(tilt.keep, dtype=np.uint64)
         if noisy is not None and isinstance(noisy.noise, Fragment):
             shares = (_start_share(noisy.noise), _end_share(noisy.noise))
-            rows[2, :2] = [threshold_of(share) if share < 1 else 0 for share in shares]
+            rows[0, :2] = [threshold_of(share) if share < 1 else 0 for share in shares]
     return thresholds
 
 
@@ -191,6 +193,6 @@ def _end_share(noise: Fragment) -> Fraction:
 def compiled_loop() -> Any:
     """The loop over rows; compiling takes seconds once a machine, loading well under one."""
     folder = Path(code.__file__).parent
-    sources = [*sorted(folder.glob("*.py")), folder.parent / "draws.py", folder.parent / "span_lengths.py"]
+    sources = [*sorted(folder.glob("*.py")), *(folder.parent / name for name in _SHARED)]
     digest = sha256(b"".join(path.read_bytes() for path in sources)).digest()
     return make_loop(int.from_bytes(digest[:7]))

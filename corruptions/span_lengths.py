@@ -9,10 +9,11 @@ from functools import lru_cache
 import numpy as np
 
 from corruptions.draws import Draws
-from corruptions.plan import exact
 
-MAX_TRIES = 256
+MAX_TRIES = 1024
 """Lists of bounded lengths that are drawn before the search is given up."""
+TILT_LEVELS = 32
+"""Mean lengths, between one and the middle, that have a proposal of their own."""
 
 
 class SpanLaw(Enum):
@@ -39,15 +40,15 @@ class SpanLaw(Enum):
         return self is SpanLaw.POISSON
 
 
-def drawn_lengths(law: SpanLaw, total: int, parts: int, tilt: Tilt | None, draws: Draws) -> list[int]:
-    """`parts` lengths that add up to `total`. `tilt`: for laws with a longest span, what tilt_of says.
+def drawn_lengths(law: SpanLaw, total: int, parts: int, tilts: Tilts | None, draws: Draws) -> list[int]:
+    """`parts` lengths that add up to `total`. `tilts`: for laws with a longest span, what tilts_of says.
 
     >>> drawn_lengths(SpanLaw.GEOMETRIC, 10, 4, None, Draws(1, 0, 0))
     [6, 1, 1, 2]
     >>> drawn_lengths(SpanLaw.POISSON, 10, 4, None, Draws(1, 0, 0))
     [1, 1, 5, 3]
-    >>> drawn_lengths(SpanLaw.UNIFORM, 10, 4, tilt_of(3.0, 5), Draws(1, 0, 0))
-    [3, 2, 4, 1]
+    >>> drawn_lengths(SpanLaw.UNIFORM, 10, 4, tilts_of(5), Draws(1, 0, 0))
+    [1, 1, 3, 5]
     """
     if law is SpanLaw.FIXED:
         return _equal(total, parts, draws)
@@ -55,9 +56,9 @@ def drawn_lengths(law: SpanLaw, total: int, parts: int, tilt: Tilt | None, draws
         return _multinomial(total, parts, draws)
     if law is SpanLaw.POISSON_FROM_ONE:
         return [1 + length for length in _multinomial(total - parts, parts, draws)]
-    if tilt is None or total > parts * tilt.max_length:
+    if tilts is None or total > parts * tilts.max_length:
         return composition(total, parts, draws)
-    return _bounded(total, parts, tilt, draws)
+    return _bounded(total, parts, tilts, draws)
 
 
 def composition(total: int, parts: int, draws: Draws) -> list[int]:
@@ -81,67 +82,72 @@ def _equal(total: int, parts: int, draws: Draws) -> list[int]:
     return lengths
 
 
-class Tilt:
-    """The proposal from which lists of bounded lengths are drawn, as 64-bit thresholds.
+class Tilts:
+    """The proposals from which lists of bounded lengths are drawn, as 64-bit thresholds.
 
     Each length is drawn from a geometric law cut at the longest, and a list is kept if what is left for the
     last one is allowed, with the chance that makes every list equally likely. The ratio of the law decides
-    only how many lists are thrown away: it is chosen for the mean.
+    only how many lists are thrown away: there is one for each of a few mean lengths.
     """
 
-    __slots__ = ("at_most", "is_mirrored", "keep", "max_length")
-
-    def __init__(self, mean: Fraction, max_length: int) -> None:
+    def __init__(self, max_length: int) -> None:
         self.max_length = max_length
-        # A ratio above one would make the chance of keeping a list exceed one: long lengths are drawn as
-        # what they lack.
-        self.is_mirrored = 2 * mean > max_length + 1
-        ratio = _ratio(max_length + 1 - mean if self.is_mirrored else mean, max_length)
-        weights = [ratio**k for k in range(max_length)]
-        total = sum(weights)
-        # The least 64-bit numbers that stand for a longer length; the last is never asked for.
-        self.at_most = [int((sum(weights[: k + 1]) / total) * (1 << 64)) for k in range(max_length - 1)]
-        self.keep = [min(int(weight * (1 << 64)), (1 << 64) - 1) for weight in weights]
+        self.at_most: list[list[int]] = []
+        self.keep: list[list[int]] = []
+        for level in range(TILT_LEVELS):
+            ratio = _ratio(1 + Fraction(2 * level + 1, 4 * TILT_LEVELS) * (max_length - 1), max_length)
+            weights = [ratio**k for k in range(max_length)]
+            total = sum(weights)
+            # The least 64-bit numbers that stand for a longer length; the last is never asked for.
+            self.at_most.append([int((sum(weights[: k + 1]) / total) * (1 << 64)) for k in range(max_length - 1)])
+            self.keep.append([min(int(weight * (1 << 64)), (1 << 64) - 1) for weight in weights])
 
 
-@lru_cache(maxsize=256)
-def tilt_of(mean_span_length: float, max_length: int) -> Tilt:
-    """The proposal for spans of this mean and no longer than `max_length`."""
-    return Tilt(exact(mean_span_length), max_length)
+@lru_cache(maxsize=64)
+def tilts_of(max_length: int) -> Tilts:
+    """The proposals for spans no longer than this."""
+    return Tilts(max_length)
 
 
 def _ratio(mean: Fraction, max_length: int) -> Fraction:
     """The ratio, in steps of 1/256, at which a geometric law cut at `max_length` comes nearest to a mean."""
 
-    def mean_of(ratio: Fraction) -> Fraction:
-        weights = [ratio**k for k in range(max_length)]
-        return sum(((k + 1) * weight for k, weight in enumerate(weights)), Fraction(0)) / sum(weights)
+    def mean_of(ratio: int) -> Fraction:
+        weights = [ratio**k * 256 ** (max_length - 1 - k) for k in range(max_length)]
+        return Fraction(sum((k + 1) * weight for k, weight in enumerate(weights)), sum(weights))
 
     low, high = 1, 256
     while low < high:
         middle = (low + high) // 2
-        low, high = (low, middle) if mean_of(Fraction(middle, 256)) >= mean else (middle + 1, high)
+        low, high = (low, middle) if mean_of(middle) >= mean else (middle + 1, high)
     return Fraction(low, 256)
 
 
-def _bounded(total: int, parts: int, tilt: Tilt, draws: Draws) -> list[int]:
+def _bounded(total: int, parts: int, tilts: Tilts, draws: Draws) -> list[int]:
     """`parts` lengths of 1 .. max_length that add up to `total`, each such list equally likely.
 
-    Where the mean is far from the one that the proposal was made for, which happens in windows with little
-    text between document ends, lists can be too rare to wait for; then lengths are as equal as can be.
+    A mean above the middle would need a ratio above one, and a chance of keeping a list above one: such
+    lengths are drawn as what they lack. Should no list be found, which has not been seen, lengths are as
+    equal as can be.
     """
-    if tilt.is_mirrored:
-        total = parts * (tilt.max_length + 1) - total
+    longest = tilts.max_length
+    if total in (parts, parts * longest):
+        return [total // parts] * parts
+    is_mirrored = 2 * total > parts * (longest + 1)
+    if is_mirrored:
+        total = parts * (longest + 1) - total
+    level = min(2 * TILT_LEVELS * (total - parts) // (parts * (longest - 1)), TILT_LEVELS - 1)
+    at_most, keep = tilts.at_most[level], tilts.keep[level]
     for _ in range(MAX_TRIES):
         lengths = []
         rest = total
         for _ in range(parts - 1):
             word = draws.word() << 32 | draws.word()
-            lengths.append(1 + sum(word >= threshold for threshold in tilt.at_most))
+            lengths.append(1 + sum(word >= threshold for threshold in at_most))
             rest -= lengths[-1]
-        if 1 <= rest <= tilt.max_length and (rest == 1 or (draws.word() << 32 | draws.word()) < tilt.keep[rest - 1]):
+        if 1 <= rest <= longest and (rest == 1 or (draws.word() << 32 | draws.word()) < keep[rest - 1]):
             lengths.append(rest)
             break
     else:
         lengths = _equal(total, parts, draws)
-    return [tilt.max_length + 1 - length for length in lengths] if tilt.is_mirrored else lengths
+    return [longest + 1 - length for length in lengths] if is_mirrored else lengths

@@ -13,7 +13,7 @@ from corruptions.placement import Span, Units, mend, placed
 from corruptions.plan import Counts, Plan, exact, num_noise_tokens, rounded
 from corruptions.protocol import BadCorruption, Window, demand, demand_rate
 from corruptions.schedules import Schedule
-from corruptions.span_lengths import SpanLaw, Tilt, composition, drawn_lengths, tilt_of
+from corruptions.span_lengths import SpanLaw, Tilts, composition, drawn_lengths, tilts_of
 
 
 class Edges(Enum):
@@ -89,10 +89,10 @@ class Spans(Noise):
         return self.max_span_length
 
     @property
-    def tilt(self) -> Tilt | None:
-        """The proposal for lengths that have a longest; None: there is none."""
+    def tilts(self) -> Tilts | None:
+        """The proposals for lengths that have a longest; None: there is none."""
         longest = self.longest_span
-        return tilt_of(number(self.mean_span_length), longest) if longest is not None else None
+        return tilts_of(longest) if longest is not None else None
 
     def num_spans(self, num_noise: int) -> int:
         """Spans for this many hidden tokens, if they find room: tokens / mean, at least one."""
@@ -128,7 +128,7 @@ class Spans(Noise):
         num_hidden = num_words(num_noise, units.num_units, num_eligible) if self.whole_words else num_noise
         num_kept = units.num_units - num_hidden
         num_spans = self.num_spans_among(num_noise, num_hidden, num_kept)
-        lengths = drawn_lengths(self.law, num_hidden, num_spans, self.tilt, draws)
+        lengths = drawn_lengths(self.law, num_hidden, num_spans, self.tilts, draws)
         spans = placed(units, *self._places(lengths, num_kept, draws), draws)
         missing = num_noise - sum(end - start for start, end in spans)
         if missing:

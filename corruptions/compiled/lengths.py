@@ -7,7 +7,7 @@ import numpy as np
 from corruptions.compiled.draws import AT, BLOCKS_AT_ONCE, MADE, _make, choose, long_word
 from corruptions.compiled.space import FIXED, ONE, POISSON, POISSON_FROM_ONE, ZERO
 from corruptions.compiled.vectors import inner
-from corruptions.span_lengths import MAX_TRIES
+from corruptions.span_lengths import MAX_TRIES, TILT_LEVELS
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -15,7 +15,7 @@ _ONE = np.uint64(1)
 
 
 @inner
-def draw_lengths(space, law, total, parts, max_length, is_mirrored, at_most, keep):
+def draw_lengths(space, law, total, parts, max_length, thresholds):
     """`parts` lengths that add up to `total` into space.lengths; max_length 0: there is none."""
     if law == FIXED:
         _equal(space, total, parts)
@@ -26,7 +26,7 @@ def draw_lengths(space, law, total, parts, max_length, is_mirrored, at_most, kee
     elif max_length == 0 or total > parts * max_length:
         composition(space, total, parts, space.lengths)
     else:
-        _bounded(space, total, parts, max_length, is_mirrored, at_most, keep)
+        _bounded(space, total, parts, max_length, thresholds)
 
 
 @inner
@@ -73,10 +73,17 @@ def _equal(space, total, parts):
 
 
 @inner
-def _bounded(space, total, parts, max_length, is_mirrored, at_most, keep):
+def _bounded(space, total, parts, max_length, thresholds):
     lengths, words, state = space.lengths, space.words, space.state
+    if total == parts or total == parts * max_length:
+        for part in range(parts):
+            lengths[part] = total // parts
+        return
+    is_mirrored = 2 * total > parts * (max_length + 1)
     if is_mirrored:
         total = parts * (max_length + 1) - total
+    level = min(2 * TILT_LEVELS * (total - parts) // (parts * (max_length - 1)), TILT_LEVELS - 1)
+    at_most, keep = thresholds[level], thresholds[TILT_LEVELS + level]
     is_found = False
     for _ in range(MAX_TRIES):
         rest = total

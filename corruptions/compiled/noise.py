@@ -12,7 +12,6 @@ from corruptions.compiled.space import (
     FREE,
     IS_AT_END,
     IS_AT_START,
-    IS_MIRRORED,
     LAST_PIVOT,
     LAW,
     MAX_SPAN_LENGTH,
@@ -28,6 +27,7 @@ from corruptions.compiled.space import (
     WHOLE_WORDS,
 )
 from corruptions.compiled.vectors import inner
+from corruptions.placement import TRIES
 
 
 @inner
@@ -74,9 +74,7 @@ def _draw_spans(space, flags, length, num_ends, codes, tables, thresholds):
     if law != POISSON:
         num_slots = min(num_slots, num_hidden)
     num_spans = min(tables[SPANS_OF, num_noise], num_slots)
-    draw_lengths(
-        space, law, num_hidden, num_spans, codes[MAX_SPAN_LENGTH], codes[IS_MIRRORED], thresholds[0], thresholds[1]
-    )
+    draw_lengths(space, law, num_hidden, num_spans, codes[MAX_SPAN_LENGTH], thresholds)
     num_spans = _draw_places(space, num_spans, num_kept, num_units, edges)
     if num_ends == 0 and not whole_words:
         return num_spans
@@ -180,13 +178,11 @@ def _choose_words(space, num_noise, num_units, num_eligible):
     part_tokens = 0
     while missing != 0:
         in_question = 0 if missing > 0 else 1
-        num_fitting = _find_word(space, num_units, in_question, abs(missing), NONE)
-        if num_fitting == 0:
-            num_others = _find_word(space, num_units, in_question, num_eligible, NONE)
-            part = _find_word(space, num_units, in_question, num_eligible, below(words, state, num_others))
+        word = _draw_word(space, num_units, in_question, abs(missing))
+        if word < 0:
+            part = _draw_word(space, num_units, in_question, num_eligible)
             part_tokens = missing
             break
-        word = _find_word(space, num_units, in_question, abs(missing), below(words, state, num_fitting))
         size = firsts[word + 1] - firsts[word]
         is_chosen[word] = 1 - in_question
         missing -= size if missing > 0 else -size
@@ -200,6 +196,19 @@ def _choose_words(space, num_noise, num_units, num_eligible):
         for at in range(first, last):
             space.chosen[found] = at
             found += 1
+
+
+@inner
+def _draw_word(space, num_units, in_question, at_most):
+    """One of the words that are chosen, or not, and hold at most so many tokens; -1: there is none."""
+    for _ in range(TRIES):
+        word = below(space.words, space.state, num_units)
+        if space.is_hidden[word] == in_question and space.firsts[word + 1] - space.firsts[word] <= at_most:
+            return word
+    num_possible = _find_word(space, num_units, in_question, at_most, NONE)
+    if num_possible == 0:
+        return NONE
+    return _find_word(space, num_units, in_question, at_most, below(space.words, space.state, num_possible))
 
 
 @inner
@@ -221,9 +230,9 @@ def _draw_fragment(space, flags, length, num_ends, codes, tables, thresholds):
         num_eligible, _ = find_units(space, flags, length, num_ends, codes[WHOLE_WORDS] != 0)
     num_noise = min(tables[NOISE_OF, length], num_eligible)
     last_start = num_eligible - num_noise
-    if chance(space.words, space.state, thresholds[2, 0], codes[IS_AT_START] != 0):
+    if chance(space.words, space.state, thresholds[0, 0], codes[IS_AT_START] != 0):
         start = 0
-    elif chance(space.words, space.state, thresholds[2, 1], codes[IS_AT_END] != 0):
+    elif chance(space.words, space.state, thresholds[0, 1], codes[IS_AT_END] != 0):
         start = last_start
     else:
         start = below(space.words, space.state, last_start + 1)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from corruptions.compiled.draws import below
 from corruptions.compiled.order import copy
 from corruptions.compiled.space import NONE, PROTECTED, WORD_START, ZERO
-from corruptions.compiled.vectors import inner
+from corruptions.compiled.vectors import WIDTH, find_flag, inner, lowest_bit
+from corruptions.placement import TRIES
+
+_WORD_START = np.uint8(WORD_START)
 
 
 @inner
@@ -19,10 +24,7 @@ def find_units(space, flags, length, num_ends, whole_words):
         for number in range(end - first):
             positions[num_eligible + number] = first + number
         if whole_words:
-            for place in range(first, end):
-                if place == first or flags[place] & WORD_START:
-                    firsts[num_units] = num_eligible + place - first
-                    num_units += 1
+            num_units = _find_words(firsts, flags, num_units, num_eligible, first, end)
         num_eligible += end - first
         first = end + 1
     if not whole_words:
@@ -30,6 +32,23 @@ def find_units(space, flags, length, num_ends, whole_words):
         copy(firsts, ZERO, space.identity, ZERO, num_units)
     firsts[num_units] = num_eligible
     return num_eligible, num_units
+
+
+@inner
+def _find_words(firsts, flags, num_units, num_eligible, first, end):
+    """The words of one stretch of text; the number of units so far. Its first token begins one in any case."""
+    if first < end:
+        firsts[num_units] = num_eligible
+        num_units += 1
+    for place in range(first, end, WIDTH):
+        left = np.uint64(find_flag(flags, place, _WORD_START))
+        while left:
+            at = place + lowest_bit(left)
+            if first < at < end:
+                firsts[num_units] = num_eligible + at - first
+                num_units += 1
+            left &= left - np.uint64(1)
+    return num_units
 
 
 @inner
@@ -83,13 +102,12 @@ def mend(space, flags, num_spans, missing, length, whole_words, shortest):
     """Hide so many more tokens, or fewer if negative; the number of spans."""
     by_words = whole_words
     while missing != 0:
-        num_moves = _move(space, flags, num_spans, missing, length, by_words, shortest, NONE)
-        if num_moves == 0 and by_words:
-            by_words = by_words and num_moves > 0
-            num_moves = _move(space, flags, num_spans, missing, length, by_words, shortest, NONE)
-        if num_moves > 0:
-            wanted = below(space.words, space.state, num_moves)
-            missing -= _move(space, flags, num_spans, missing, length, by_words, shortest, wanted)
+        gained = _move(space, flags, num_spans, missing, length, by_words, shortest)
+        if gained == 0 and by_words:
+            by_words = by_words and gained != 0
+            gained = _move(space, flags, num_spans, missing, length, by_words, shortest)
+        if gained != 0:
+            missing -= gained
         else:
             num_spans = _bridge_or_begin(space, flags, num_spans, length)
             missing -= 1
@@ -97,62 +115,61 @@ def mend(space, flags, num_spans, missing, length, whole_words, shortest):
 
 
 @inner
-def _move(space, flags, num_spans, missing, length, by_words, shortest, wanted):
-    """The number of moves there are, or with `wanted` the tokens that this one gains, which is made."""
-    if missing > 0:
-        return _grow(space, flags, num_spans, missing, length, by_words, wanted)
-    return _shrink(space, flags, num_spans, -missing, length, by_words, shortest, wanted)
+def _move(space, flags, num_spans, missing, length, by_words, shortest):
+    """Make one of the possible moves, each equally likely; the tokens gained, 0 where there is none."""
+    for _ in range(TRIES):
+        edge = below(space.words, space.state, 2 * num_spans)
+        gained = _gain(space, flags, num_spans, edge, missing, length, by_words, shortest)
+        if gained != 0:
+            return _moved(space, edge, gained)
+    num_moves = ZERO
+    for edge in range(2 * num_spans):
+        num_moves += _gain(space, flags, num_spans, edge, missing, length, by_words, shortest) != 0
+    if num_moves == 0:
+        return ZERO
+    wanted = below(space.words, space.state, num_moves)
+    edge = ZERO
+    while True:
+        gained = _gain(space, flags, num_spans, edge, missing, length, by_words, shortest)
+        if gained != 0:
+            if wanted == 0:
+                return _moved(space, edge, gained)
+            wanted -= 1
+        edge += 1
 
 
 @inner
-def _grow(space, flags, num_spans, at_most, length, by_words, wanted):
-    starts, lengths = space.starts, space.lengths
-    found = 0
-    last_end = -1
-    for span in range(num_spans):
-        start, end = starts[span], starts[span] + lengths[span]
-        next_start = starts[span + 1] if span + 1 < num_spans else length + 1
-        if start > 0 and flags[start - 1] & PROTECTED == 0:
-            begin = _unit_begin(flags, start - 1, by_words)
-            if begin > last_end and start - begin <= at_most:
-                if found == wanted:
-                    starts[span] = begin
-                    lengths[span] = end - begin
-                    return start - begin
-                found += 1
-        if end < length and flags[end] & PROTECTED == 0:
-            stop = _unit_end(flags, end, length, by_words)
-            if stop < next_start and stop - end <= at_most:
-                if found == wanted:
-                    lengths[span] = stop - start
-                    return stop - end
-                found += 1
-        last_end = end
-    return found
+def _moved(space, edge, gained):
+    """Move an end of a span; the tokens gained."""
+    if edge % 2 == 0:
+        space.starts[edge // 2] -= gained
+    space.lengths[edge // 2] += gained
+    return gained
 
 
 @inner
-def _shrink(space, flags, num_spans, at_most, length, by_words, shortest, wanted):
-    starts, lengths = space.starts, space.lengths
-    found = 0
-    for span in range(num_spans):
-        start, end = starts[span], starts[span] + lengths[span]
+def _gain(space, flags, num_spans, edge, missing, length, by_words, shortest):
+    """The tokens that a span gains if its left end, or for an odd edge its right end, moves by a unit; 0: it cannot."""
+    span = edge // 2
+    start, end = space.starts[span], space.starts[span] + space.lengths[span]
+    if missing < 0:
         if end - start <= shortest:
-            continue
-        begin = _unit_end(flags, start, length, by_words)
-        if begin - start <= at_most and end - begin >= shortest:
-            if found == wanted:
-                starts[span] = begin
-                lengths[span] = end - begin
-                return start - begin
-            found += 1
-        stop = _unit_begin(flags, end - 1, by_words)
-        if end - stop <= at_most and stop - start >= shortest:
-            if found == wanted:
-                lengths[span] = stop - start
-                return stop - end
-            found += 1
-    return found
+            return ZERO
+        lost = _unit_end(flags, start, length, by_words) - start
+        if edge % 2 == 1:
+            lost = end - _unit_begin(flags, end - 1, by_words)
+        return -lost if lost <= -missing and end - start - lost >= shortest else ZERO
+    if edge % 2 == 0:
+        last_end = space.starts[span - 1] + space.lengths[span - 1] if span > 0 else NONE
+        if start == 0 or flags[start - 1] & PROTECTED:
+            return ZERO
+        begin = _unit_begin(flags, start - 1, by_words)
+        return start - begin if begin > last_end and start - begin <= missing else ZERO
+    next_start = space.starts[span + 1] if span + 1 < num_spans else length + 1
+    if end == length or flags[end] & PROTECTED:
+        return ZERO
+    stop = _unit_end(flags, end, length, by_words)
+    return stop - end if stop < next_start and stop - end <= missing else ZERO
 
 
 @inner
