@@ -19,6 +19,7 @@ from corruptions.deshuffling import Deshuffling
 from corruptions.document_rotation import DocumentRotation
 from corruptions.draws import threshold_of
 from corruptions.masked_fragment import MaskedFragment
+from corruptions.next_sentence import NextSentence
 from corruptions.noise import Fragment, Suffix, Tokens
 from corruptions.plan import exact
 from corruptions.planned import NoisyCorruption
@@ -26,6 +27,7 @@ from corruptions.prefix_lm import PrefixLM
 from corruptions.prefixed import Prefixed
 from corruptions.protocol import Corruption
 from corruptions.render import Said, Shown
+from corruptions.sentence_order import SentenceOrder
 from corruptions.sentence_permutation import SentencePermutation
 from corruptions.span_corruption import SpanCorruption
 from corruptions.span_lengths import TILT_LEVELS, SpanLaw
@@ -41,6 +43,7 @@ _ORDERINGS: dict[type, int] = {
     Deshuffling: code.SHUFFLE,
 }
 _NOISY = (Denoising, MaskedFragment, PrefixLM, SpanCorruption, TextInfilling, TokenDeletion, TokenMasking)
+_PAIRS: dict[type, int] = {SentenceOrder: code.IN_ORDER, NextSentence: code.FOLLOWING}
 _NOISES: dict[type, int] = {
     Tokens: code.TOKENS,
     Spans: code.SPANS,
@@ -81,13 +84,14 @@ class _Steps:
             self.mode, corruption = corruption.mode, corruption.corruption
         steps = [*corruption.orderings, *corruption.noise_steps] if isinstance(corruption, Chain) else [corruption]
         self.orderings = [_ORDERINGS[type(step)] for step in steps if type(step) in _ORDERINGS]
+        self.pair = _PAIRS.get(type(corruption), code.NO_PAIR)
         self.noisy: NoisyCorruption | None = None
         if steps and isinstance(steps[-1], _NOISY):
             self.noisy = steps[-1]
         # A subclass may have changed any method: only the classes named above are known for sure.
         kinds = [type(step) for step in steps]
         self.is_known = type(corruption) in (Chain, *kinds) and len(self.orderings) <= code.MAX_ORDERINGS
-        self.is_known &= all(kind in _ORDERINGS or kind in _NOISY for kind in kinds)
+        self.is_known &= all(kind in _ORDERINGS or kind in _NOISY or self.pair for kind in kinds)
         if self.noisy is not None:
             self.is_known &= type(self.noisy.noise) in _NOISES
 
@@ -110,11 +114,14 @@ def program_of(corruptions: Sequence[Corruption], vocab: Vocab, longest: int, ig
         codes=np.array([_codes(step, vocab) for step in steps], dtype=np.int64),
         tables=np.stack([_tables(step.noisy, longest) for step in steps]),
         thresholds=_thresholds([step.noisy for step in steps]),
-        ids=np.array(
-            [vocab.pad, vocab.eos, vocab.mask, vocab.text_ids.start, len(vocab.text_ids), ignored], dtype=np.int64
-        ),
+        ids=np.array(_ids(vocab, ignored, any(step.pair for step in steps)), dtype=np.int64),
         sentinels=np.array(vocab.sentinels, dtype=np.int64),
     )
+
+
+def _ids(vocab: Vocab, ignored: int, has_pairs: bool) -> list[int]:
+    controls = [vocab.control(word) if has_pairs else -1 for word in ("[SEP]", "[YES]", "[NO]")]
+    return [vocab.pad, vocab.eos, vocab.mask, vocab.text_ids.start, len(vocab.text_ids), ignored, *controls]
 
 
 def _codes(steps: _Steps, vocab: Vocab) -> list[int]:
@@ -122,7 +129,7 @@ def _codes(steps: _Steps, vocab: Vocab) -> list[int]:
     codes[code.NUM_ORDERINGS] = len(steps.orderings)
     codes[code.ORDERINGS : code.ORDERINGS + len(steps.orderings)] = steps.orderings
     codes[code.HEAD] = -1 if steps.mode is None else vocab.control(steps.mode)
-    codes[code.SHOWN], codes[code.SAID] = code.NOTHING, code.SAY_TEXT
+    codes[code.SHOWN], codes[code.SAID], codes[code.PAIR] = code.NOTHING, code.SAY_TEXT, steps.pair
     noisy = steps.noisy
     if noisy is None:
         return codes

@@ -10,6 +10,7 @@ from numba import njit
 from corruptions.compiled.draws import begin
 from corruptions.compiled.noise import draw_noise
 from corruptions.compiled.order import copy, reorder
+from corruptions.compiled.pairs import draw_pair, write_pair
 from corruptions.compiled.space import (
     ANY_TOKENS,
     DONE,
@@ -25,6 +26,7 @@ from corruptions.compiled.space import (
     ONLY_MASKS,
     OPERATOR,
     OUT_OF_SENTINELS,
+    PAIR,
     POISSON,
     PROTECTED,
     RANDOM_MARKS,
@@ -99,7 +101,7 @@ class Flat(NamedTuple):
 def _read(space, store, start, length, codes, ids):
     """The window and, where something asks for them, its flags; the number of protected tokens, into space.ends."""
     clean, flags, ends = space.clean, space.flags, space.ends
-    needs_flags = codes[NUM_ORDERINGS] != 0 or codes[WHOLE_WORDS] != 0
+    needs_flags = codes[NUM_ORDERINGS] != 0 or codes[WHOLE_WORDS] != 0 or codes[PAIR] != 0
     if start + length + WIDTH <= len(store.tokens):
         copy(clean, ZERO, store.tokens, start, length)
         if needs_flags:
@@ -153,7 +155,9 @@ def _plan(space, store, row, length, codes, tables, thresholds, ids):
         copy(space.origin, ZERO, space.identity, ZERO, length)
         read, flags, origin = reorder(space, length, num_ends, epoch, window, codes)
     num_spans = ZERO
-    if codes[NOISE] != NO_NOISE:
+    if codes[PAIR]:
+        draw_pair(space, length, num_ends, epoch, window, codes, ids)
+    elif codes[NOISE] != NO_NOISE:
         begin(space.words, space.state, codes[OPERATOR], epoch, window, _num_expected(length, codes, tables))
         num_spans = draw_noise(space, flags, length, num_ends, codes, tables, thresholds)
     return read, flags, origin, num_spans, num_ends
@@ -164,6 +168,9 @@ def _write(space, planned, out, at, lens, store, row, length, num_hidden, progra
     """The row into `out`, from the places `at` of the source and of the target, padded to `lens`."""
     read, flags, origin, num_spans, num_ends = planned
     codes = program.codes[store.parts[row]]
+    if codes[PAIR]:
+        write_pair(space, out, at, lens, codes, program)
+        return
     text_at = write_source(space, read, out.source, at[0], at[0] + lens[0], length, num_spans, codes, program)
     if codes[RANDOM_MARKS] != ONLY_MASKS:
         begin(space.words, space.state, _REPLACEMENTS, store.epochs[row], store.windows[row], _FEW)
@@ -216,7 +223,7 @@ def make_loop(fingerprint: int) -> Any:
                 num_hidden = ZERO
                 for span in range(num_spans):
                     num_hidden += space.lengths[span]
-                source_len, target_len = lengths_of(length, num_hidden, num_spans, codes)
+                source_len, target_len = lengths_of(space, length, num_hidden, num_spans, codes)
                 excess = max(source_len - lens[0], target_len - lens[1])
                 if excess <= 0:
                     break
@@ -226,7 +233,8 @@ def make_loop(fingerprint: int) -> Any:
             if num_spans > len(program.sentinels) and (codes[SHOWN] == SENTINEL_A_SPAN or codes[SAID] == SAY_SPANS):
                 return row, OUT_OF_SENTINELS
             used[row], source_lengths[row], target_lengths[row] = length, source_len, target_len
-            is_last = row + 1 == num_rows  # behind it there is no row to write too far into
+            # Behind the last rows there is less than what is written too far, and so they are written elsewhere.
+            is_last = (num_rows - row - 1) * min(lens[0], lens[1]) < WIDTH
             at = (ZERO, ZERO) if is_last else (row * lens[0], row * lens[1])
             to = spare if is_last else out
             _write(space, planned, to, at, lens, store, row, length, num_hidden, program)

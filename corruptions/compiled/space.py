@@ -28,8 +28,9 @@ WORD_START, SENTENCE_END, PROTECTED = 1, 2, 4
     RANDOM_MARKS,
     IS_AT_START,
     IS_AT_END,
+    PAIR,
     NUM_CODES,
-) = range(17)
+) = range(18)
 MAX_ORDERINGS = 3
 
 SENTENCES, ROTATION, SHUFFLE = 1, 2, 3
@@ -39,18 +40,19 @@ SAY_TEXT, SAY_SPANS, SAY_NOISE, SAY_FRAGMENT = range(4)
 GEOMETRIC, POISSON, POISSON_FROM_ONE, FIXED = range(4)
 FREE, T5, ROLL = range(3)
 ONLY_MASKS, OTHER_TOKENS, ANY_TOKENS = range(3)
+NO_PAIR, IN_ORDER, FOLLOWING = range(3)
 
 # Rows of Program.tables, by window length but for SPANS_OF, which is by hidden tokens, and MASKED_OF, which is
 # by marks where those are spans.
 NOISE_OF, SPANS_OF, MASKED_OF, FIRST_PIVOT, LAST_PIVOT, NUM_TABLES = range(6)
 
-# The id of pad, eos, mask, the first text id, the number of text ids, the target's padding.
-PAD, EOS, MASK, FIRST_TEXT, NUM_TEXT, IGNORED, NUM_IDS = range(7)
+# The id of pad, eos, mask, the first text id, the number of text ids, the target's padding, [SEP], [YES] and [NO].
+PAD, EOS, MASK, FIRST_TEXT, NUM_TEXT, IGNORED, SEPARATOR, YES, NO, NUM_IDS = range(10)
 
 DONE, OUT_OF_SENTINELS, TOO_LONG = range(3)
 
 # A number that stands in a call is a type of its own to Numba, and the function is compiled once more for it.
-ZERO, ONE, NONE = np.int64(0), np.int64(1), np.int64(-1)
+ZERO, ONE, TWO, NONE = np.int64(0), np.int64(1), np.int64(2), np.int64(-1)
 
 
 MAX_LENGTH = 1 << 14

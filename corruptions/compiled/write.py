@@ -19,6 +19,7 @@ from corruptions.compiled.space import (
     NUM_TEXT,
     OTHER_TOKENS,
     PAD,
+    PAIR,
     PROTECTED,
     RANDOM_MARKS,
     SAID,
@@ -27,16 +28,20 @@ from corruptions.compiled.space import (
     SAY_TEXT,
     SENTINEL_A_SPAN,
     SHOWN,
+    TWO,
     ZERO,
 )
 from corruptions.compiled.vectors import WIDTH, fill_some, inlined, inner
 
 
 @inner
-def lengths_of(length, num_hidden, num_spans, codes):
+def lengths_of(space, length, num_hidden, num_spans, codes):
     """The tokens of the source and of the target."""
     shown, said = codes[SHOWN], codes[SAID]
-    source = length - num_hidden + 1 + (1 if codes[HEAD] >= 0 else 0)
+    num_added = 1 + (1 if codes[HEAD] >= 0 else 0)
+    if codes[PAIR]:
+        return space.lengths[0] + space.lengths[1] + 1 + num_added, TWO
+    source = length - num_hidden + num_added
     if shown == MASK_EACH:
         source += num_hidden
     elif shown != NOTHING:

@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -5,7 +7,7 @@ from hypothesis import strategies as st
 from strategies import CORRUPTIONS
 
 from corruptions import BadCorruption, Corruption, Lengths, MaskedFragment, SpanCorruption, TextInfilling
-from corruptions.plan import num_noise_tokens, rounded_share
+from corruptions.plan import exact, num_noise_tokens, rounded_share
 
 
 @pytest.mark.parametrize(
@@ -131,3 +133,49 @@ def test_counts_round_the_decimal_that_was_written():
     assert rounded_share(np.float64(0.15), 10) == 2
     assert [num_noise_tokens(window_len, 0.9) for window_len in range(5)] == [0, 0, 1, 2, 3]
     assert [num_noise_tokens(window_len, 0.01) for window_len in range(5)] == [0, 0, 1, 1, 1]
+
+
+def longest_sources(corruption, most):
+    """int64[most + 1]: the longest source of windows of 0 .. most tokens, in whole-array integers."""
+    rate, mean = exact(corruption.rate), exact(corruption.mean_span_length)
+    window_len = np.arange(most + 1, dtype=np.int64)
+
+    def rounded(numerator, denominator):
+        whole, rest = numerator // denominator, numerator % denominator
+        return whole + ((2 * rest > denominator) | ((2 * rest == denominator) & (whole % 2 == 1)))
+
+    noise = np.clip(rounded(rate.numerator * window_len, rate.denominator), 1, np.maximum(window_len - 1, 0))
+    noise[:2] = 0
+    spans = np.clip(rounded(noise * mean.denominator, mean.numerator), 1, np.minimum(window_len - noise + 1, noise))
+    spans[noise == 0] = 0
+    return window_len - noise + spans + 1
+
+
+@pytest.mark.slow
+def test_fit_is_exact_for_every_rate_and_mean_length_there_can_be():
+    """Every length of 64 .. 4096 at every rate .05 .. .95 and mean 1 .. 64: what `longest` says is the formula,
+    which never falls by more than the reach of the search, and what `fit` finds is the last window that fits."""
+    generator = np.random.default_rng(1)
+    num_settings = num_refused = 0
+    for percent, mean in product(range(5, 100, 5), range(1, 65)):
+        if percent > (100 - percent) * mean:
+            num_refused += 1
+            with pytest.raises(BadCorruption, match="the mean must be at least"):
+                SpanCorruption(rate=percent / 100, mean_span_length=mean)
+            continue
+        num_settings += 1
+        corruption = SpanCorruption(rate=percent / 100, mean_span_length=mean)
+        # The most raw tokens for a source of 4096: all but a share (1 - rate) + rate / mean of them are dropped.
+        share = (100 - percent) / 100 + percent / 100 / mean
+        sources = longest_sources(corruption, int(4200 / share) + 50)
+        for window_len in generator.integers(1, len(sources), 3).tolist():
+            assert corruption.longest(window_len).source == sources[window_len]
+        # least[n]: the shortest source of any window of n tokens or more; the last n with least[n] <= s is the fit.
+        least = np.minimum.accumulate(sources[::-1])[::-1]
+        fits = np.searchsorted(least, np.arange(64, 4097), side="right") - 1
+        reached = np.searchsorted(np.maximum.accumulate(sources), np.arange(64, 4097), side="right") - 1
+        assert (fits - reached <= 64).all()  # the reach of the search beyond the first window that does not fit
+        for source_len in generator.integers(64, 4097, 2).tolist():
+            target_len = 10**9 if percent == 50 else None  # T5 holds it to the source's length there
+            assert corruption.fit(source_len, target_len) == fits[source_len - 64]
+    assert (num_settings, num_refused) == (1175, 41)
