@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 # Python puts this folder first, and this file is named like the package that it times.
@@ -85,26 +86,27 @@ def speed_of(corruption: Corruption, store: tuple[np.ndarray, np.ndarray], num_b
     rows = batches(store, lengths, lambda windows: np.array([picks[int(w)] for w in windows]), num_batches)
     out = CorruptedRows.empty(NUM_ROWS, pad_to, has_positions=prepared(variants).moves_positions)
     corrupt_rows(variants, rows[0], VOCAB, seed=1, pad_to=pad_to, out=out)
-    speeds, copies = [], []
+    speeds = []
     for batch in rows:
         num_tokens = int(batch.lengths.sum())
         begin = time.process_time()
         corrupt_rows(variants, batch, VOCAB, seed=1, pad_to=pad_to, out=out)
         speeds.append(num_tokens / (time.process_time() - begin))
-        copies.append(copy_speed(num_tokens))
     speed = statistics.median(speeds)
-    return speed / 1e6, speed / statistics.median(copies)
+    return speed / 1e6, speed / copy_speed(NUM_ROWS * WINDOW_LEN)
 
 
-def copy_speed(num_tokens: int, _arrays: dict = {}) -> float:  # noqa: B006 (arrays that are made once)
-    """Tokens a second of numpy.copyto from uint16 to int64; a hundred times, since the clock is coarse."""
-    if num_tokens not in _arrays:
-        _arrays[num_tokens] = np.ones(num_tokens, np.uint16), np.ones(num_tokens, np.int64)
-    source, target = _arrays[num_tokens]
-    begin = time.process_time()
-    for _ in range(10):
-        np.copyto(target, source)
-    return 10 * num_tokens / max(time.process_time() - begin, 1e-9)
+@lru_cache
+def copy_speed(num_tokens: int) -> float:
+    """Tokens a second of numpy.copyto from uint16 to int64, from memory to memory that the processor has at hand."""
+    source, target = np.ones(num_tokens, np.uint16), np.ones(num_tokens, np.int64)
+    speeds = []
+    for _ in range(100):
+        begin = time.process_time()
+        for _ in range(10):  # one is too short for the clock
+            np.copyto(target, source)
+        speeds.append(10 * num_tokens / (time.process_time() - begin))
+    return statistics.median(speeds)
 
 
 def peer_speed(store: tuple[np.ndarray, np.ndarray], num_batches: int) -> float | None:

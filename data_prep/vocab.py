@@ -41,7 +41,7 @@ class Vocab:
     Traceback (most recent call last):
         ...
     data_prep.vocab.OutOfSentinels: span 4 of a window has no sentinel: the vocabulary has 3; \
-lower the rate, raise the mean span length, shorten the window, or train a vocabulary with more
+lower the rate, raise the mean span length, shorten the window, or prepare the text again with a larger num_sentinels
     """
 
     size: int
@@ -80,7 +80,7 @@ lower the rate, raise the mean span length, shorten the window, or train a vocab
             raise OutOfSentinels(
                 f"span {span + 1} of a window has no sentinel: the vocabulary has {len(self.sentinels)}; "
                 "lower the rate, raise the mean span length, shorten the window, "
-                "or train a vocabulary with more"
+                "or prepare the text again with a larger num_sentinels"
             )
         return self.sentinels[span]
 

@@ -1,4 +1,4 @@
-"""The commands: denoise prepare | explore | train | grid | report | demo.
+"""The commands: denoise prepare | explore | train | grid | report | demo | new-corruption.
 
 A command is a function or a frozen dataclass of options; whatever is heavy is imported inside it, so that help
 comes at once.
@@ -99,14 +99,22 @@ def report(arguments: Arguments) -> None:
 
 
 def explore(arguments: Arguments) -> None:
-    """What corruptions do to a sentence: source and target aligned, in colour."""
+    """What corruptions do to a text: aligned and in colour, as a page, as a picture, in numbers."""
     from denoise.command_line import options_of, parsed, value_of
-    from denoise.explore import ExploreConfig, show
+    from denoise.explore.config import ExploreConfig
+    from denoise.explore.show import show
 
     parser = options_of(ExploreConfig, "explore", explore.__doc__)
-    parser.add_argument("text", nargs="?", help="The text (default: a sentence of the State of the Union).")
-    values, built = parsed(parser, arguments)
-    show(values.text, value_of(ExploreConfig, built))
+    parser.add_argument("text", nargs="?", help="The text (default: Lincoln, State of the Union, 1862).")
+    values, built = parsed(parser, _flagged(arguments, "--stats"))
+    show(values.text, value_of(ExploreConfig, built), shlex.join(["denoise", "explore", *arguments]))
+
+
+def _flagged(arguments: Arguments, flag: str) -> list[str]:
+    """The same with `=true` behind a flag that stands alone, so that it does not take the text for its value."""
+    following = [*arguments, ""]
+    is_alone = [a == flag and following[n + 1] not in ("true", "false") for n, a in enumerate(arguments)]
+    return [f"{flag}=true" if alone else a for a, alone in zip(arguments, is_alone, strict=True)]
 
 
 def demo(arguments: Arguments) -> None:
@@ -122,6 +130,16 @@ def demo(arguments: Arguments) -> None:
     own, overrides = parser.parse_known_args(arguments)
     prepare([*own.text, f"--out={own.data}", *([f"--vocab_size={own.vocab_size}"] if own.vocab_size else [])])
     _run_grid(configs() / "grids" / "demo.yaml", Path(own.out), [f"--data={own.data}", *overrides])
+
+
+def new_corruption(arguments: Arguments) -> None:
+    """A corruption of your own: NAME.py that works, test_NAME.py that passes; then change them."""
+    from denoise.command_line import PlainParser
+    from denoise.new_corruption import write_corruption
+
+    parser = PlainParser(prog="denoise new-corruption", description=new_corruption.__doc__)
+    parser.add_argument("name", help="Name of the module to write into this folder, such as my_noise.")
+    print("\n".join(write_corruption(parser.parse_args(arguments).name, Path())))
 
 
 def run_options() -> Any:
@@ -171,12 +189,13 @@ COMMANDS: dict[str, Callable[[Arguments], None]] = {
     "grid": grid,
     "report": report,
     "demo": demo,
+    "new-corruption": new_corruption,
 }
 
 
 def usage() -> str:
     """The page that `denoise --help` prints."""
-    lines = [f"  {name:<9}{(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
+    lines = [f"  {name:<16}{(command.__doc__ or '').splitlines()[0]}" for name, command in COMMANDS.items()]
     return "\n".join(
         [
             f"denoise {__version__}: pretraining by repairing corrupted text; MASS, BART and T5 are settings of it.",

@@ -41,7 +41,7 @@ from corruptions.compiled.space import (
     WHOLE_WORDS,
     ZERO,
 )
-from corruptions.compiled.vectors import WIDTH, find_special, inner, lowest_bit
+from corruptions.compiled.vectors import LINE, WIDTH, fetch_ahead, find_special, inner, lowest_bit
 from corruptions.compiled.write import (
     fill,
     lengths_of,
@@ -217,6 +217,9 @@ def make_loop(fingerprint: int) -> Any:
             part = store.parts[row]
             codes, tables, thresholds = program.codes[part], program.tables[part], program.thresholds[part]
             length = store.lengths[row]
+            if row + 1 < num_rows:  # rows lie anywhere in the store: the next is on its way while this one is made
+                for ahead in range(ZERO, store.lengths[row + 1], LINE):
+                    fetch_ahead(store.tokens, store.starts[row + 1] + ahead)
             while True:
                 planned = _plan(space, store, row, length, codes, tables, thresholds, program.ids)
                 num_spans, num_ends = planned[3], planned[4]

@@ -20,6 +20,10 @@ WIDTH = 16
 """Tokens copied at once: arrays that are copied from or into must have so many places to spare."""
 
 
+LINE = 32
+"""Tokens of two bytes that the processor fetches at once."""
+
+
 @intrinsic
 def copy_some(typing: Any, dst: Any, at: Any, src: Any, start: Any) -> Any:
     """Copy WIDTH places from src[start] to dst[at], which may be of a wider type."""
@@ -100,6 +104,23 @@ def _splat(builder: Any, value: Any, vector: Any) -> Any:
 
 def _address(builder: Any, data: Any, index: Any, vector: Any) -> Any:
     return builder.bitcast(builder.gep(data, [index]), vector.as_pointer())
+
+
+@intrinsic
+def fetch_ahead(typing: Any, src: Any, start: Any) -> Any:
+    """Ask for the memory around src[start], which will be read soon; nothing happens if it is not there."""
+    signature = types.void(src, types.int64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        source = context.make_array(signature.args[0])(context, builder, args[0])
+        pointer = builder.bitcast(builder.gep(source.data, [args[1]]), ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, *[ir.IntType(32)] * 3])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0i8")
+        read, keep_long, data = (ir.Constant(ir.IntType(32), value) for value in (0, 3, 1))
+        builder.call(prefetch, [pointer, read, keep_long, data])
+        return context.get_dummy_value()
+
+    return signature, generate
 
 
 @intrinsic

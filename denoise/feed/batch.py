@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-IGNORED = -100
-"""The target id of a place where nothing is to be predicted: the padded end of a short target."""
+from corruptions.batch import IGNORED
+from denoise.feed.counts import NoiseCounts
+
+__all__ = ["IGNORED", "Batch"]
 
 
 class Batch(NamedTuple):
@@ -28,5 +30,7 @@ class Batch(NamedTuple):
     """int64 [B, T]: what the decoder must say at each place; IGNORED at padding."""
     target_is_noise: Tensor | None = None
     """bool [B, T], true where the target is a token that was hidden from the encoder. None: not known."""
-    num_cut_tokens: int = 0
-    """Window tokens left out of the batch, where document ends left no room for the noise that was asked for."""
+    parts: Tensor | None = None
+    """int64 [B]: the part of a mixture that corrupted each row. None: there is no mixture."""
+    counts: NoiseCounts | None = None
+    """What was done to the text; it stays on the CPU, so that to add it up is no synchronisation."""

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Sampler
 
 from corruptions import Corruption
 from data_prep.tokens import TokenStore
 from denoise.feed.batches import Batches, HeldOutBatches
+from denoise.feed.room import Room
 from denoise.feed.windows import Windows
 
 # Held-out windows are corrupted by the same noise at every evaluation of every run of a grid.
@@ -47,7 +50,13 @@ class FeedConfig:
     source_len: int
     """Tokens the encoder reads; windows are cut so that the corrupted text fills them."""
     target_len: int | None = None
-    """Most tokens the decoder says; None: as many as the corruption needs."""
+    """Most tokens the decoder says; None: as many as the corruption needs.
+
+    Batches have one shape, so a mixture makes room for the part that says most, and the targets of the others
+    are padded: UL2 at a source of 512 leaves 44 % of the decoder's places empty, which are paid for in compute
+    and counted in the budget (target_padding in metrics.jsonl). With a smaller number, parts that say more get
+    shorter windows instead, and pad their sources: 36 % of the encoder's places at a target of 128.
+    """
     batch_size: int = 32
     """Windows a step, over all processes."""
     num_held_out_windows: int = 256
@@ -64,8 +73,10 @@ class DenoisingData(lightning.LightningDataModule):
     """Train and held-out batches of a token store under one corruption.
 
     The number of the next batch is the trainer's global step: nothing of the loader is saved or restored.
-    Held-out batches are the first windows of the held-out split, in order. `num_steps` is set by whoever knows
-    the budget.
+    Held-out batches are the first windows of the held-out split, in order. Where options change with the step,
+    they are corrupted as at the end of the run at every evaluation: scores along a run then differ by the model
+    alone, and the last are of the noise that it was trained on last. A mixture is scored whole and by its parts.
+    `num_steps` is set by whoever knows the budget.
     """
 
     def __init__(self, store: TokenStore, held_out: TokenStore, corruption: Corruption, config: FeedConfig) -> None:
@@ -75,10 +86,10 @@ class DenoisingData(lightning.LightningDataModule):
         self.config = config
         self.vocab = store.vocab
         self.num_steps = 0
-        self.window_len = corruption.fit(config.source_len, config.target_len)
-        self.lengths = corruption.longest(self.window_len)
-        self.train_windows = Windows(store, self.window_len, seed=config.seed, shuffle=True)
-        self.held_out_windows = Windows(held_out, self.window_len, seed=HELD_OUT_SEED, shuffle=False)
+        self.room = Room(corruption, config.source_len, config.target_len)
+        self.lengths = self.room.pad_to
+        self.train_windows = Windows(store, self.room.stride, seed=config.seed, shuffle=True, period=self.room.period)
+        self.held_out_windows = Windows(held_out, self.room.stride, seed=HELD_OUT_SEED, shuffle=False)
         self.num_held_out_windows = min(config.num_held_out_windows, len(self.held_out_windows))
 
     @property
@@ -86,19 +97,48 @@ class DenoisingData(lightning.LightningDataModule):
         """Encoder and decoder tokens that one step costs, its padding included."""
         return self.config.batch_size * (self.lengths.source + self.lengths.target)
 
+    @property
+    def num_skipped_tokens(self) -> int:
+        """Tokens of the train split that an epoch does not visit, expected over the run.
+
+        Windows of a mixture's parts differ in length: those of the first 7,000 or so of an epoch are looked at, at
+        eleven steps of the run where options change.
+        """
+        num_windows = min(len(self.train_windows), 7000)
+        windows = np.arange(num_windows - num_windows % self.room.period or num_windows)
+        steps = {self.num_steps * tenth // 10 for tenth in range(11)} if self.room.has_schedules else {0}
+        lengths = [
+            self.room.assign(step, seed=self.config.seed, epochs=np.zeros_like(windows), windows=windows).lengths.mean()
+            for step in steps
+        ]
+        return self.train_windows.num_skipped_tokens(float(np.mean(lengths)))
+
+    @property
+    def advice(self) -> str | None:
+        """One sentence for whoever chose the batch size, if batches cannot hold the exact shares of a mixture."""
+        period, batch_size = self.room.period, self.config.batch_size
+        if batch_size % period == 0:
+            return None
+        return (
+            f"batch_size is {batch_size}, so the parts of the mixture have their exact shares over several batches "
+            f"only; a multiple of {period} gives every batch its share"
+        )
+
     def train_dataloader(self) -> DataLoader:
         """Batches from the trainer's global step on."""
-        trainer = self.trainer
-        batches = Batches(
+        first = self.trainer.global_step if self.trainer else 0
+        return self._loader(self.batches(), From(first, num_batches=self.num_steps), self.config.num_workers)
+
+    def batches(self) -> Batches:
+        """This process's batches of the run."""
+        return Batches(
             self.train_windows,
-            self.corruption,
+            self.room,
             batch_size=self.config.batch_size,
             num_batches=self.num_steps,
-            rank=trainer.global_rank if trainer else 0,
-            world_size=trainer.world_size if trainer else 1,
+            rank=self.trainer.global_rank if self.trainer else 0,
+            world_size=self.trainer.world_size if self.trainer else 1,
         )
-        first = trainer.global_step if trainer else 0
-        return self._loader(batches, From(first, num_batches=self.num_steps), self.config.num_workers)
 
     def val_dataloader(self) -> DataLoader:
         """The held-out batches; the last one holds what remains."""
@@ -108,9 +148,10 @@ class DenoisingData(lightning.LightningDataModule):
         """The held-out windows, corrupted once and for all."""
         return HeldOutBatches(
             self.held_out_windows,
-            self.corruption,
+            self.room,
             batch_size=self.config.batch_size,
             num_windows=self.num_held_out_windows,
+            step=self.num_steps,
         )
 
     def _loader(self, batches: torch.utils.data.Dataset, sampler: Sampler | None, num_workers: int) -> DataLoader:
@@ -119,5 +160,11 @@ class DenoisingData(lightning.LightningDataModule):
             sampler=sampler,
             batch_size=None,
             num_workers=num_workers,
+            collate_fn=_as_made,
             pin_memory=torch.cuda.is_available(),
         )
+
+
+def _as_made(batch: Any) -> Any:
+    """The loader's own way would turn the counts into tensors and send them to the GPU."""
+    return batch

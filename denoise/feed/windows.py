@@ -1,80 +1,90 @@
-"""The text of a token store as windows of equal length: where each one begins in each epoch."""
+"""The text of a token store as windows at equal distances: where each one begins in each epoch."""
 
 from __future__ import annotations
+
+from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
 from corruptions import Draws, Window
-from corruptions.draws import permuted_index
-from data_prep.tokens import SENTENCE_END, WORD_START, BadStore, TokenStore
+from data_prep.tokens import BadStore, TokenStore
+from denoise.feed.order import visiting_order
 
 # Draws for a corruption count windows from 0; this number no window has.
 _SHIFT_ADDRESS = 2**63
 
 
-class Windows:
-    """Cuts one split of a store into windows of `window_len` tokens; documents follow each other without padding.
+class Places(NamedTuple):
+    """Windows at their addresses, and where they begin; all arrays are int64, one number a window."""
 
-    Every epoch begins at another place inside the first window, so that over the epochs a text is not always
-    cut at the same tokens, and visits the windows in another order. Both are functions of (seed, epoch): nothing
-    is shuffled in memory and nothing has to be saved. Up to two windows of text at the ends of the store are
-    left out of an epoch (`num_skipped_tokens`); other epochs have them.
+    epochs: np.ndarray
+    """How often the text was read before."""
+    numbers: np.ndarray
+    """Each window's number in its epoch."""
+    starts: np.ndarray
+    """Its first token in the store."""
+
+
+class Windows:
+    """Cuts one split of a store into windows `stride` tokens apart; documents follow each other without padding.
+
+    A window is at most `stride` tokens long; where it is shorter, the rest of its stride is not read in this
+    epoch. Every epoch begins at another place inside the first stride, so that over the epochs a text is not
+    always cut at the same tokens, and visits the windows in another order. Both are functions of (seed, epoch):
+    nothing is shuffled in memory and nothing has to be saved. Up to two strides at the ends of the store are
+    left out of an epoch, and the last windows if their number is no multiple of `period`; other epochs have them.
+
+    Of `period` visits in a row each shows a window of another residue class of its number: that is how every
+    batch gets its share of each part of a stratified mixture. An epoch of fewer windows is visited in any order.
 
     Raises BadStore if the split is shorter than one window.
     """
 
-    def __init__(self, store: TokenStore, window_len: int, *, seed: int, shuffle: bool) -> None:
+    def __init__(self, store: TokenStore, stride: int, *, seed: int, shuffle: bool, period: int = 1) -> None:
         self.store = store
-        self.window_len = window_len
+        self.stride = stride
         self.seed = seed
         self.shuffle = shuffle
         # One window fewer when shuffling leaves room for the shift; a tiny store is not shifted at all.
-        self._shifts = shuffle and store.num_tokens >= 2 * window_len
-        room_tokens = store.num_tokens - (window_len - 1 if self._shifts else 0)
-        self._num_windows = room_tokens // window_len
-        if self._num_windows == 0:
+        self._shifts = shuffle and store.num_tokens >= 2 * stride
+        room_tokens = store.num_tokens - (stride - 1 if self._shifts else 0)
+        num_windows = room_tokens // stride
+        if num_windows == 0:
             raise BadStore(
                 f"{store.folder} has {store.num_tokens:,} {store.split} tokens, fewer than one window of "
-                f"{window_len:,}; prepare more text, or lower source_len"
+                f"{stride:,}; prepare more text, or lower source_len"
             )
+        self._period = period if shuffle and num_windows >= period else 1
+        self._num_windows = num_windows - num_windows % self._period
 
     def __len__(self) -> int:
         """Windows in an epoch."""
         return self._num_windows
 
-    @property
-    def num_skipped_tokens(self) -> int:
-        """Tokens of the split that one epoch does not visit."""
-        return self.store.num_tokens - self._num_windows * self.window_len
+    def num_skipped_tokens(self, mean_window_len: float) -> int:
+        """Tokens of the split that one epoch does not visit, if its windows are so long on average."""
+        return self.store.num_tokens - round(self._num_windows * mean_window_len)
 
-    def at(self, visit: int) -> tuple[int, int, Window]:
-        """The window seen at visit number `visit` of a run, with its address: (epoch, window id, window).
-
-        Visits count on through the epochs; visit `len(self)` is the first of epoch 1.
-        """
-        epoch, place = divmod(visit, self._num_windows)
-        number = place
-        if self.shuffle:
-            number = permuted_index(place, self._num_windows, seed=self.seed, epoch=epoch)
-        return epoch, number, self._cut(self._first_token(epoch) + number * self.window_len)
+    def at(self, visits: np.ndarray) -> Places:
+        """The windows seen at these visits of a run; visit `len(self)` is the first of epoch 1."""
+        epochs, numbers = np.divmod(np.asarray(visits, dtype=np.int64), self._num_windows)
+        starts = numbers * self.stride
+        for epoch in np.unique(epochs).tolist() if self.shuffle else ():
+            rows = epochs == epoch
+            numbers[rows] = visiting_order(
+                numbers[rows], self._num_windows, seed=self.seed, epoch=epoch, period=self._period
+            )
+            starts[rows] = numbers[rows] * self.stride + self._first_token(epoch)
+        return Places(epochs, numbers, starts)
 
     def _first_token(self, epoch: int) -> int:
-        if not self._shifts:
-            return 0
-        return Draws(seed=self.seed, epoch=epoch, window=_SHIFT_ADDRESS).below(self.window_len)
+        return _shift(self.seed, epoch, self.stride) if self._shifts else 0
 
-    def _cut(self, start: int) -> Window:
-        stop = start + self.window_len
-        tokens = self.store.tokens[start:stop].astype(np.int32)
-        marks = np.asarray(self.store.marks[start:stop])
-        return read_only(
-            Window(
-                tokens=tokens,
-                sentence_ends=(marks & SENTENCE_END) != 0,
-                word_starts=(marks & WORD_START) != 0,
-                protected=self.store.vocab.is_special[tokens],
-            )
-        )
+
+@lru_cache(maxsize=4)
+def _shift(seed: int, epoch: int, stride: int) -> int:
+    return Draws(seed=seed, epoch=epoch, window=_SHIFT_ADDRESS).below(stride)
 
 
 def read_only(window: Window) -> Window:
@@ -91,8 +101,3 @@ def read_only(window: Window) -> Window:
     for array in window:
         array.flags.writeable = False
     return window
-
-
-def shortened(window: Window, length: int) -> Window:
-    """The first `length` tokens of a window."""
-    return Window(*(array[:length] for array in window))

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from data_prep.files import sync_folder
+from denoise.feed.counts import NoiseCounts
 from denoise.feed.data import DenoisingData
 from denoise.train.denoiser import Denoiser
 from denoise.train.progress import Progress
@@ -39,12 +41,14 @@ class Journal(Callback):
         self._started_at_s = 0.0
         self._last_logged = (0, 0.0)  # step, seconds of this process
         self._num_cut_tokens = 0
+        self._counts: NoiseCounts | None = None  # since the last line
 
     def state_dict(self) -> dict[str, Any]:
         """What a resumed run needs to count on."""
         return {
             "elapsed_s": self.elapsed_s,
             "num_cut_tokens": self._num_cut_tokens,
+            "counts": [counts.tolist() for counts in self._counts] if self._counts is not None else None,
             "held_out": self.last_held_out,
         }
 
@@ -52,6 +56,8 @@ class Journal(Callback):
         """Count on from a checkpoint."""
         self._elapsed_s = state["elapsed_s"]
         self._num_cut_tokens = state["num_cut_tokens"]
+        counts = state.get("counts")  # a checkpoint of an earlier version has none
+        self._counts = NoiseCounts(*map(np.array, counts)) if counts else None
         self.last_held_out = state["held_out"]
 
     @property
@@ -71,7 +77,8 @@ class Journal(Callback):
     ) -> None:
         """Write a line at the first step and at every `log_every`-th."""
         step = trainer.global_step
-        self._num_cut_tokens += batch.num_cut_tokens
+        self._num_cut_tokens += int(batch.counts.cut_tokens.sum())
+        self._counts = batch.counts if self._counts is None else self._counts + batch.counts
         if step != 1 and step % self.log_every and step != module.num_steps:
             return
         data: DenoisingData = trainer.datamodule  # type: ignore[attr-defined]
@@ -87,7 +94,9 @@ class Journal(Callback):
             "gradient_norm": float(module.last_gradient_norm),
             "tokens_per_s": round((step - last_step) * data.tokens_per_step / max(now_s - last_s, 1e-9), 1),
             "cut_tokens": self._num_cut_tokens,
+            **self._counts.shares(data.room.parts),
         }
+        self._counts = None
         self._last_logged = (step, now_s)
         self._write(row)
         self.progress.update(step, row["loss"], row["tokens_per_s"])
@@ -105,8 +114,12 @@ class Journal(Callback):
             "elapsed_s": round(self.elapsed_s, 3),
             "loss": module.held_out.loss,
             "noise_bits_per_byte": module.held_out.noise_bits_per_byte,
-            "num_target_tokens": int(module.held_out.num_tokens),
+            "num_target_tokens": int(module.held_out.num_tokens.sum()),
         }
+        for number, part in enumerate(module.held_out.of_parts(), start=1):
+            if part.num_tokens:
+                row[f"part_{number}_loss"] = part.loss
+                row[f"part_{number}_noise_bits_per_byte"] = part.noise_bits_per_byte
         self.last_held_out = row
         self._write(row)
         rows = [{"step": step, **rebuilt} for rebuilt in reconstruct(module.model, data)]

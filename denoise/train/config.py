@@ -31,7 +31,8 @@ class RunConfig:
     source_len: int = 512
     """Tokens the encoder reads. Windows are cut so that the corrupted text fills them exactly."""
     target_len: int | None = None
-    """Most tokens the decoder says. Left out: as many as the corruption needs."""
+    """Most tokens the decoder says. Left out: as many as the corruption needs; in a mixture, as many as the part
+    that says most, and the targets of the others are padded."""
     batch_size: int = 32
     """Windows a step, over all processes."""
     budget_tokens: int = 100_000_000

@@ -63,7 +63,8 @@ def pretrain(
             config=resolved,
             cell=run.cell(config.seed),
         )
-        console.print(tracking.hint, highlight=False, soft_wrap=True)
+        for line in filter(None, (tracking.hint, data.advice)):
+            console.print(line, highlight=False, soft_wrap=True)
         _fit(config, run, data, module, tracking, Progress(folder.name, num_steps, console))
 
 
@@ -178,7 +179,7 @@ def _quiet() -> None:
 
 def _shapes(config: RunConfig, data: DenoisingData, num_steps: int) -> dict[str, Any]:
     return {
-        "window_len": data.window_len,
+        "window_len": data.room.stride,
         "source_len": data.lengths.source,
         "target_len": data.lengths.target,
         "batch_size": config.batch_size,
@@ -188,9 +189,10 @@ def _shapes(config: RunConfig, data: DenoisingData, num_steps: int) -> dict[str,
         "num_parameters": num_parameters(config.model, data.vocab.size),
         "vocab_size": data.vocab.size,
         "num_train_tokens": data.store.num_tokens,
-        "num_skipped_tokens": data.train_windows.num_skipped_tokens,
+        "num_skipped_tokens": data.num_skipped_tokens,
         "num_held_out_windows": data.num_held_out_windows,
         "corruption": data.corruption.describe(),
+        "parts": data.room.described_parts(),
         "data_fingerprint": data.store.fingerprint,
     }
 

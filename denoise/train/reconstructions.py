@@ -12,7 +12,7 @@ import numpy as np
 from corruptions import Draws
 from data_prep.tokenizer import Tokenizer
 from denoise.feed.batch import IGNORED, Batch
-from denoise.feed.batches import Visit, stack
+from denoise.feed.batches import Visit
 from denoise.feed.data import HELD_OUT_SEED, DenoisingData
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.model.generate import Writing, generate
@@ -26,13 +26,18 @@ def reconstruct(model: EncoderDecoder, data: DenoisingData) -> Iterator[dict[str
 
     Yields rows of samples.jsonl: "window" and the four texts "original", "source", "target", "said" as pieces.
     """
-    visits = _visits(data)
-    if not visits:
-        return
-    batch = stack([visit.example for visit in visits], data.lengths, data.vocab)
-    said = write(model, batch, eos=data.vocab.eos, has_own_input=visits[0].example.decoder_input is not None)
-    for visit, ids in zip(visits, said, strict=True):
-        yield {"window": visit.number, **texts(visit, ids, data)}
+    batches = data.held_out_batches()
+    numbers = _visits(data)
+    visits = {number: batches.visit(number, batches.step) for number in numbers}
+    said: dict[int, list[int]] = {}
+    for has_own_input in (False, True):
+        group = [n for n in numbers if (visits[n].example.decoder_input is not None) is has_own_input]
+        if group:
+            batch = batches.of(np.array(group), batches.step)
+            rows = write(model, batch, eos=data.vocab.eos, has_own_input=has_own_input)
+            said.update(zip(group, rows, strict=True))
+    for number in numbers:
+        yield {"window": visits[number].number, **texts(visits[number], said[number], data)}
 
 
 def write(model: EncoderDecoder, batch: Batch, *, eos: int, has_own_input: bool) -> list[list[int]]:
@@ -65,7 +70,7 @@ def texts(visit: Visit, said: Sequence[int], data: DenoisingData) -> dict[str, l
     window, example = visit.window, visit.example
     # The address is that of the example, so this is the noise it was made with.
     draws = Draws(seed=HELD_OUT_SEED, epoch=visit.epoch, window=visit.number)
-    hidden = data.corruption.hidden(window, draws, data.vocab)
+    hidden = visit.corruption.hidden(window, draws, data.vocab)
     is_noise = hidden if hidden is not None else np.zeros(len(window.tokens), dtype=bool)
     target_is_noise = example.target_is_noise
     if target_is_noise is None:
@@ -109,8 +114,7 @@ def pieces(ids: Sequence[int] | np.ndarray, tags: Sequence[str], tokenizer: Toke
     return found
 
 
-def _visits(data: DenoisingData) -> list[Visit]:
+def _visits(data: DenoisingData) -> list[int]:
     """Windows at equal distances over the held-out ones, so that they come from different documents."""
-    batches = data.held_out_batches()
     count = min(data.config.num_reconstructions, data.num_held_out_windows)
-    return [batches.visit(number * data.num_held_out_windows // count) for number in range(count)]
+    return [number * data.num_held_out_windows // count for number in range(count)]

@@ -22,7 +22,9 @@ Row = dict[str, Any]
 class RunFolder:
     """The files of one run; training only appends, and done.json comes last.
 
-    A line of metrics.jsonl is a dict with "kind" (train or held_out), "step", "tokens" and "elapsed_s".
+    A line of metrics.jsonl is a dict with "kind" (train or held_out), "step", "tokens" and "elapsed_s". Train lines
+    say what was done to the text since the one before: "noise_rate", "target_padding" and what else
+    NoiseCounts.shares names; the parts of a mixture are part_1, part_2, ..., which shapes.json spells out.
     """
 
     def __init__(self, path: Path) -> None:

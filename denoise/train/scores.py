@@ -15,6 +15,8 @@ from denoise.train.loss import token_nats
 class Scores(NamedTuple):
     """Sums over held-out targets: of every token, and of those that were hidden from the encoder.
 
+    Each is one number or, for a mixture, one for each of its parts: float[parts].
+
     The loss of an objective is over its own targets, so it ranks nothing across objectives. What they have in
     common is the hidden text: `noise_bits_per_byte` is what was left to guess of a byte of it.
     """
@@ -38,27 +40,44 @@ class Scores(NamedTuple):
     @property
     def loss(self) -> float:
         """Nats a target token."""
-        return float(self.nats / self.num_tokens)
+        return float(self.nats.sum() / self.num_tokens.sum())
 
     @property
     def noise_bits_per_byte(self) -> float | None:
         """Bits a byte of hidden text; None if the objective hides nothing, as permutation and rotation."""
-        if not self.noise_bytes:
+        if not self.noise_bytes.sum():
             return None
-        return float(self.noise_nats / self.noise_bytes) / math.log(2)
+        return float(self.noise_nats.sum() / self.noise_bytes.sum()) / math.log(2)
+
+    def of_parts(self) -> list[Scores]:
+        """The scores of each part of a mixture; empty where there is none."""
+        return (
+            [Scores(*sums) for sums in zip(*(field.unbind() for field in self), strict=True)] if self.nats.dim() else []
+        )
 
 
 def score(logits: Tensor, batch: Batch, token_bytes: Tensor) -> Scores:
-    """The sums of one batch; `logits` is float[B, T, V], `token_bytes` int[V] the UTF-8 length of each id's text."""
+    """The sums of one batch, a part of its mixture each.
+
+    `logits` is float[B, T, V], `token_bytes` int[V] the UTF-8 length of each id's text.
+    """
     zero = Scores.zero(logits.device)
     nats = token_nats(logits, batch.target).to(zero.nats.dtype)
     is_target = batch.target != IGNORED
     is_noise = is_target & batch.target_is_noise if batch.target_is_noise is not None else torch.zeros_like(is_target)
     num_bytes = token_bytes[batch.target.clamp(min=0)].to(zero.nats.dtype)
+
+    def total(of_tokens: Tensor) -> Tensor:
+        if batch.parts is None or batch.counts is None:
+            return of_tokens.sum()
+        num_parts = len(batch.counts.windows)
+        is_of_part = batch.parts == torch.arange(num_parts, device=batch.parts.device)[:, None]
+        return (is_of_part * of_tokens.sum(1)).sum(1)  # always in one order, unlike index_add on a GPU
+
     return Scores(
-        nats=nats.sum(),
-        num_tokens=is_target.sum(),
-        noise_nats=(nats * is_noise).sum(),
-        num_noise_tokens=is_noise.sum(),
-        noise_bytes=(num_bytes * is_noise).sum(),
+        nats=total(nats),
+        num_tokens=total(is_target),
+        noise_nats=total(nats * is_noise),
+        num_noise_tokens=total(is_noise),
+        noise_bytes=total(num_bytes * is_noise),
     )
