@@ -44,9 +44,7 @@ def corrupt_rows(
     compiled = np.flatnonzero(~is_plain)
     if len(compiled):
         chosen = Rows(rows.tokens, rows.marks, *(column[compiled] for column in rows[2:]))
-        done = CorruptedRows.empty(
-            len(compiled), pad_to, dtype=out.source.dtype, has_positions=out.positions is not None
-        )
+        done = CorruptedRows.empty(len(compiled), pad_to, has_positions=out.positions is not None)
         run_compiled(ways, chosen, vocab, seed, done)
         for column, part in zip(out, done, strict=True):
             if column is not None:

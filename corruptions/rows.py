@@ -50,16 +50,16 @@ class CorruptedRows(NamedTuple):
     """What a model is given, and what was done to the text."""
 
     source: np.ndarray
-    """[B, S]: ids for the encoder, then pads."""
+    """int32 [B, S]: ids for the encoder, then pads."""
     target: np.ndarray
-    """[B, T]: ids that the decoder must say, then IGNORED."""
+    """int64 [B, T]: ids that the decoder must say, then IGNORED."""
     decoder_input: np.ndarray
-    """[B, T]: ids that the decoder reads, then pads."""
+    """int32 [B, T]: ids that the decoder reads, then pads."""
     positions: np.ndarray | None
-    """[B, T]: the position of each place of the target. None: 0, 1, 2, ... in every row; only objectives that
+    """int32 [B, T]: the position of each place of the target. None: 0, 1, 2, ... in every row; only objectives that
     keep the window's positions, as MASS, give others."""
     target_is_noise: Bools
-    """[B, T]: true where the target is a token that was hidden."""
+    """bool [B, T]: true where the target is a token that was hidden."""
     source_lengths: np.ndarray
     """int64 [B]: tokens of each source."""
     target_lengths: np.ndarray
@@ -69,16 +69,17 @@ class CorruptedRows(NamedTuple):
     room for the noise, and the window is read only as far as it fits."""
 
     @classmethod
-    def empty(
-        cls, num_rows: int, pad_to: Lengths, *, dtype: np.dtype | type = np.int64, has_positions: bool = True
-    ) -> CorruptedRows:
-        """Arrays to be filled."""
+    def empty(cls, num_rows: int, pad_to: Lengths, *, has_positions: bool = True) -> CorruptedRows:
+        """Arrays to be filled.
+
+        Ids are int32, which embeddings take and half the memory of; targets are int64, which losses ask for.
+        """
         source, target = (num_rows, pad_to.source), (num_rows, pad_to.target)
         return cls(
-            source=np.empty(source, dtype=dtype),
-            target=np.empty(target, dtype=dtype),
-            decoder_input=np.empty(target, dtype=dtype),
-            positions=np.empty(target, dtype=dtype) if has_positions else None,
+            source=np.empty(source, dtype=np.int32),
+            target=np.empty(target, dtype=np.int64),
+            decoder_input=np.empty(target, dtype=np.int32),
+            positions=np.empty(target, dtype=np.int32) if has_positions else None,
             target_is_noise=np.empty(target, dtype=bool),
             source_lengths=np.empty(num_rows, dtype=np.int64),
             target_lengths=np.empty(num_rows, dtype=np.int64),

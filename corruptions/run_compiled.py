@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from corruptions.compiled.rows import Flat, Program, Store
-from corruptions.compiled.space import DONE, MAX_LENGTH, OUT_OF_SENTINELS, made_space
+from corruptions.compiled.space import DONE, MAX_LENGTH, OUT_OF_SENTINELS, OUTSIDE, made_space
 from corruptions.compiled.vectors import WIDTH
 from corruptions.program import compiled_loop, is_compiled, moves_positions, program_of
 from corruptions.protocol import BadCorruption, Corruption
@@ -18,7 +18,7 @@ from corruptions.rows import IGNORED, CorruptedRows, Rows
 from data_prep.vocab import OutOfSentinels, Vocab
 
 _of_thread = threading.local()
-_TYPES = (np.uint8, np.int64, np.int64, np.int64, np.uint64, np.int64)
+_TYPES = (np.int64, np.int64, np.int64, np.uint64, np.int64)
 
 
 class Ways(NamedTuple):
@@ -52,11 +52,13 @@ def run_compiled(ways: Ways, rows: Rows, vocab: Vocab, seed: int, out: Corrupted
     longest = int(rows.lengths.max())
     program = _program(_Same(ways.corruptions), _Same([vocab]), longest)
     lens = (out.source.shape[1], out.target.shape[1])
-    space, spare = _space(rows.tokens.dtype, out.source.dtype, max(lens))
-    space["state"][0, -2:] = seed & 0xFFFFFFFF, seed >> 32
-    store = Store(*map(_bare, rows, (rows.tokens.dtype, *_TYPES)))
-    _check_bounds(store, longest)
-    positions = out.positions.reshape(-1) if out.positions is not None else np.empty(0, out.target.dtype)
+    space, spare = _space(rows.tokens.dtype, max(lens))
+    store = Store(_bare(rows.tokens), _bare(rows.marks), *map(_own, rows[2:], _TYPES))
+    if longest > MAX_LENGTH:
+        raise BadCorruption(f"a window has {longest} tokens; compiled corruptions take up to {MAX_LENGTH}: shorten it")
+    if store.marks.dtype != np.uint8 or len(store.marks) != len(store.tokens):
+        raise ValueError("marks must be uint8, and as many as there are tokens")
+    positions = out.positions.reshape(-1) if out.positions is not None else np.empty(0, np.int32)
     flat = Flat(
         out.source.reshape(-1),
         out.target.reshape(-1),
@@ -65,8 +67,17 @@ def run_compiled(ways: Ways, rows: Rows, vocab: Vocab, seed: int, out: Corrupted
         out.target_is_noise.view(np.uint8).reshape(-1),
     )
     row, outcome = compiled_loop()(
-        store, program, space, flat, spare, lens, out.used_lengths, out.source_lengths, out.target_lengths
+        store,
+        program,
+        space,
+        flat,
+        spare,
+        lens,
+        np.uint64(seed),
+        (out.used_lengths, out.source_lengths, out.target_lengths),
     )
+    if outcome == OUTSIDE:
+        raise ValueError(f"row {row} lies outside the tokens, or its start, length, epoch or part is below 0")
     if outcome != DONE:
         _refuse(ways.corruptions[rows.parts[row]], int(rows.lengths[row]), outcome, lens, vocab)
 
@@ -89,31 +100,27 @@ def _program(corruptions: Any, vocab: Any, longest: int) -> Program:
     return program_of(corruptions.objects, vocab.objects[0], longest, IGNORED)
 
 
-def _space(tokens: np.dtype, ids: np.dtype, width: int) -> tuple[np.ndarray, Flat]:
+def _space(tokens: np.dtype, width: int) -> tuple[np.ndarray, Flat]:
     """Room for the work, and for one row with places to spare; each thread has its own."""
-    key = (tokens, ids, width)
+    key = (tokens, width)
     if getattr(_of_thread, "key", None) != key:
-        columns = [np.empty(width + 2 * WIDTH, dtype=dtype) for dtype in (ids, ids, ids, ids, np.uint8)]
+        types = (np.int32, np.int64, np.int32, np.int32, np.uint8)
+        columns = [np.empty(width + 2 * WIDTH, dtype=dtype) for dtype in types]
         _of_thread.key, _of_thread.space, _of_thread.spare = key, made_space(tokens), Flat(*columns)
     return _of_thread.space, _of_thread.spare
 
 
-def _bare(array: np.ndarray, dtype: Any) -> np.ndarray:
-    """The array itself, without its subclass and read only, as the one type that the loop is compiled for."""
-    bare = np.ascontiguousarray(array, dtype=dtype).view(np.ndarray)
+def _bare(array: np.ndarray) -> np.ndarray:
+    """The array without its subclass and read only: of all stores, the one type that the loop is compiled for."""
+    bare = np.ascontiguousarray(array).view(np.ndarray)
     bare.flags.writeable = False
     return bare
 
 
-def _check_bounds(store: Store, longest: int) -> None:
-    """Compiled loops do not look where they read."""
-    num_tokens = len(store.tokens)
-    if min(store.starts.min(), store.lengths.min(), store.epochs.min()) < 0:
-        raise ValueError("starts, lengths and epochs of rows must be 0 or more")
-    if (store.starts + store.lengths).max() > num_tokens or len(store.marks) != num_tokens:
-        raise ValueError("a row lies outside the tokens, or there are not as many marks as tokens")
-    if longest > MAX_LENGTH:
-        raise BadCorruption(f"a window has {longest} tokens; compiled corruptions take up to {MAX_LENGTH}: shorten it")
+def _own(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """The array in this type, or a copy where it is another or may not be written to, which makes a type of its own."""
+    own = np.ascontiguousarray(array, dtype=dtype)
+    return own if own.flags.writeable else own.copy()
 
 
 def _refuse(corruption: Corruption, length: int, outcome: int, lens: tuple[int, int], vocab: Vocab) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from corruptions.compiled.vectors import inner, lowest_bit
+from corruptions.compiled.vectors import inner, lowest_bit, num_bits
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -12,6 +12,7 @@ _MULTIPLIER_0, _MULTIPLIER_1 = np.uint64(0xD2511F53), np.uint64(0xCD9E8D57)
 _STEP_0, _STEP_1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 _ONE, _SIX, _LOW_SIX = np.uint64(1), np.uint64(6), np.uint64(63)
 
+ZERO = np.int64(0)
 BLOCKS_AT_ONCE = np.int64(16)
 """Blocks of four words are made in groups of so many, which the processor makes side by side."""
 
@@ -118,13 +119,28 @@ def choose(words, state, n, k, bits, chosen):
             number = np.uint64(last)
         bits[number >> _SIX] |= _ONE << (number & _LOW_SIX)
     state[AT] = at
-    found = 0
+    list_bits(bits, num_bit_words, ZERO, chosen)
+
+
+@inner
+def list_bits(bits, num_bit_words, first, listed):
+    """The numbers of a set, each plus `first`, ascending; how many there are.
+
+    Eight are listed at a time, whether they are there or not, and what is too much is written over by the next:
+    a loop that ended with each word's last bit would end where the processor does not expect it.
+    """
+    found = ZERO
     for i in range(num_bit_words):
         left = bits[i]
-        while left:
-            chosen[found] = (i << 6) + lowest_bit(left)
-            left &= left - _ONE
-            found += 1
+        num_left = num_bits(left)
+        at = found
+        found += num_left
+        while at < found:
+            for ahead in range(8):
+                listed[at + ahead] = first + (i << 6) + lowest_bit(left)
+                left &= left - _ONE
+            at += 8
+    return found
 
 
 @inner

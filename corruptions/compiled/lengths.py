@@ -6,7 +6,7 @@ import numpy as np
 
 from corruptions.compiled.draws import AT, BLOCKS_AT_ONCE, MADE, _make, choose, long_word
 from corruptions.compiled.space import FIXED, ONE, POISSON, POISSON_FROM_ONE, ZERO
-from corruptions.compiled.vectors import inner
+from corruptions.compiled.vectors import inner, merged
 from corruptions.span_lengths import MAX_TRIES, TILT_LEVELS
 
 _LOW = np.uint64(0xFFFFFFFF)
@@ -14,7 +14,7 @@ _HALF = np.uint64(32)
 _ONE = np.uint64(1)
 
 
-@inner
+@merged
 def draw_lengths(space, law, total, parts, max_length, thresholds):
     """`parts` lengths that add up to `total` into space.lengths; max_length 0: there is none."""
     if law == FIXED:

@@ -26,11 +26,11 @@ from corruptions.compiled.space import (
     TOKENS,
     WHOLE_WORDS,
 )
-from corruptions.compiled.vectors import inner
+from corruptions.compiled.vectors import inner, merged
 from corruptions.placement import TRIES
 
 
-@inner
+@merged
 def draw_noise(space, flags, length, num_ends, codes, tables, thresholds):
     """Spans into space.starts and space.lengths; their number."""
     kind = codes[NOISE]
@@ -58,7 +58,7 @@ def _num_words(num_noise, num_units, num_eligible):
     return min(max(whole, 1), num_units)
 
 
-@inner
+@merged
 def _draw_spans(space, flags, length, num_ends, codes, tables, thresholds):
     whole_words = codes[WHOLE_WORDS] != 0
     num_eligible = num_units = length
@@ -82,7 +82,7 @@ def _draw_spans(space, flags, length, num_ends, codes, tables, thresholds):
     return mend(space, flags, num_spans, missing, length, whole_words, 0 if law == POISSON else 1)
 
 
-@inner
+@merged
 def _draw_places(space, num_spans, num_kept, num_units, edges):
     """The unit where each span starts into space.starts; their number, one more where one was cut by rolling."""
     starts, lengths = space.starts, space.lengths

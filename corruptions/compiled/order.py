@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from corruptions.compiled.draws import begin, below, permutation
+from corruptions.compiled.draws import begin, below, list_bits, permutation
 from corruptions.compiled.space import (
     NO_NOISE,
     NOISE,
@@ -15,7 +15,7 @@ from corruptions.compiled.space import (
     SENTENCES,
     ZERO,
 )
-from corruptions.compiled.vectors import WIDTH, copy_some, find_flag, inlined, inner, lowest_bit
+from corruptions.compiled.vectors import WIDTH, copy_some, find_flag, inlined, inner
 
 _FEW = np.int64(64)
 _SENTENCE_END = np.uint8(SENTENCE_END)
@@ -28,6 +28,32 @@ def copy(dst, at, src, start, length):
     while done < length:
         copy_some(dst, at + done, src, start + done)
         done += WIDTH
+
+
+@inlined
+def copy_short(dst, at, src, start, length):
+    """The same for mostly short lengths, up to 2 * WIDTH places too far: two steps before anything is asked."""
+    copy_some(dst, at, src, start)
+    copy_some(dst, at + WIDTH, src, start + WIDTH)
+    done = 2 * WIDTH
+    while done < length:
+        copy_some(dst, at + done, src, start + done)
+        done += WIDTH
+
+
+@inner
+def collect(bits, flags, first, end, flag):
+    """The places first .. end - 1 with a flag, as a set of numbers counted from `first`; its words."""
+    num_bit_words = ZERO
+    for place in range(first, end, 4 * WIDTH):
+        found = np.uint64(0)
+        for part in range(4):
+            found |= np.uint64(find_flag(flags, place + part * WIDTH, flag)) << np.uint64(part * WIDTH)
+        if end - place < 4 * WIDTH:
+            found &= (np.uint64(1) << np.uint64(end - place)) - np.uint64(1)
+        bits[num_bit_words] = found
+        num_bit_words += 1
+    return num_bit_words
 
 
 @inner
@@ -55,7 +81,7 @@ def reorder(space, length, num_ends, epoch, window, codes):
                     at += 1
             for number in range(num_pieces):
                 start, size = space.starts[number], space.lengths[number]
-                copy(moved, at, read, start, size)
+                copy_short(moved, at, read, start, size)
                 if is_tracked:
                     copy(moved_flags, at, flags, start, size)
                     copy(moved_origin, at, origin, start, size)
@@ -76,19 +102,11 @@ def _cut(space, flags, first, end, kind):
     if end == first:
         return 0
     if kind == SENTENCES:
-        num_sentences = ZERO
-        begins = first
-        for place in range(first, end - 1, WIDTH):
-            left = np.uint64(find_flag(flags, place, _SENTENCE_END))
-            while left:
-                at = place + lowest_bit(left)
-                if at < end - 1:
-                    space.positions[num_sentences] = begins
-                    begins = at + 1
-                    num_sentences += 1
-                left &= left - np.uint64(1)
-        space.positions[num_sentences] = begins
-        num_sentences += 1
+        num_bit_words = collect(space.bits, flags, first, end - 1, _SENTENCE_END)
+        num_sentences = 1 + list_bits(space.bits, num_bit_words, first + 1, space.chosen_too)
+        space.positions[0] = first
+        for number in range(num_sentences - 1):
+            space.positions[number + 1] = space.chosen_too[number]
         space.positions[num_sentences] = end
         permutation(words, state, num_sentences, space.chosen)
         for number in range(num_sentences):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from corruptions.compiled.draws import below
-from corruptions.compiled.order import copy
+from corruptions.compiled.draws import below, list_bits
+from corruptions.compiled.order import collect, copy
 from corruptions.compiled.space import NONE, PROTECTED, WORD_START, ZERO
-from corruptions.compiled.vectors import WIDTH, find_flag, inner, lowest_bit
+from corruptions.compiled.vectors import inner
 from corruptions.placement import TRIES
 
 _WORD_START = np.uint8(WORD_START)
@@ -24,7 +24,7 @@ def find_units(space, flags, length, num_ends, whole_words):
         for number in range(end - first):
             positions[num_eligible + number] = first + number
         if whole_words:
-            num_units = _find_words(firsts, flags, num_units, num_eligible, first, end)
+            num_units = _find_words(space, flags, num_units, num_eligible, first, end)
         num_eligible += end - first
         first = end + 1
     if not whole_words:
@@ -35,20 +35,16 @@ def find_units(space, flags, length, num_ends, whole_words):
 
 
 @inner
-def _find_words(firsts, flags, num_units, num_eligible, first, end):
+def _find_words(space, flags, num_units, num_eligible, first, end):
     """The words of one stretch of text; the number of units so far. Its first token begins one in any case."""
-    if first < end:
-        firsts[num_units] = num_eligible
-        num_units += 1
-    for place in range(first, end, WIDTH):
-        left = np.uint64(find_flag(flags, place, _WORD_START))
-        while left:
-            at = place + lowest_bit(left)
-            if first < at < end:
-                firsts[num_units] = num_eligible + at - first
-                num_units += 1
-            left &= left - np.uint64(1)
-    return num_units
+    if first == end:
+        return num_units
+    num_bit_words = collect(space.bits, flags, first, end, _WORD_START)
+    space.bits[0] |= np.uint64(1)
+    num_found = list_bits(space.bits, num_bit_words, num_eligible, space.chosen_too)
+    for number in range(num_found):
+        space.firsts[num_units + number] = space.chosen_too[number]
+    return num_units + num_found
 
 
 @inner

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from corruptions.compiled.draws import begin
+from corruptions.compiled.draws import KEY_HIGH, KEY_LOW, begin
 from corruptions.compiled.noise import draw_noise
 from corruptions.compiled.order import copy, reorder
 from corruptions.compiled.pairs import draw_pair, write_pair
@@ -26,6 +26,7 @@ from corruptions.compiled.space import (
     ONLY_MASKS,
     OPERATOR,
     OUT_OF_SENTINELS,
+    OUTSIDE,
     PAIR,
     POISSON,
     PROTECTED,
@@ -41,7 +42,7 @@ from corruptions.compiled.space import (
     WHOLE_WORDS,
     ZERO,
 )
-from corruptions.compiled.vectors import LINE, WIDTH, fetch_ahead, find_special, inner, lowest_bit
+from corruptions.compiled.vectors import LINE, WIDTH, fetch_ahead, find_special, inner, lowest_bit, merged
 from corruptions.compiled.write import (
     fill,
     lengths_of,
@@ -97,7 +98,15 @@ class Flat(NamedTuple):
     target_is_noise: np.ndarray
 
 
-@inner
+@merged
+def _is_inside(store, row, num_parts):
+    """Whether a row is a window of the store, for a corruption that there is."""
+    start, length, part = store.starts[row], store.lengths[row], store.parts[row]
+    is_window = start >= 0 and length >= 0 and start + length <= len(store.tokens)
+    return is_window and store.epochs[row] >= 0 and 0 <= part < num_parts
+
+
+@merged
 def _read(space, store, start, length, codes, ids):
     """The window and, where something asks for them, its flags; the number of protected tokens, into space.ends."""
     clean, flags, ends = space.clean, space.flags, space.ends
@@ -136,7 +145,7 @@ def _note_ends(ends, num_ends, place, special, length):
     return num_ends
 
 
-@inner
+@merged
 def _num_expected(length, codes, tables):
     """About how many random words the noise of a window takes."""
     num_noise = tables[NOISE_OF, length]
@@ -145,7 +154,7 @@ def _num_expected(length, codes, tables):
     return 8 if codes[NOISE] >= FRAGMENT else num_noise
 
 
-@inner
+@merged
 def _plan(space, store, row, length, codes, tables, thresholds, ids):
     """The order and the spans of the first tokens of a window."""
     num_ends = _read(space, store, store.starts[row], length, codes, ids)
@@ -163,7 +172,7 @@ def _plan(space, store, row, length, codes, tables, thresholds, ids):
     return read, flags, origin, num_spans, num_ends
 
 
-@inner
+@merged
 def _write(space, planned, out, at, lens, store, row, length, num_hidden, program):
     """The row into `out`, from the places `at` of the source and of the target, padded to `lens`."""
     read, flags, origin, num_spans, num_ends = planned
@@ -208,11 +217,16 @@ def make_loop(fingerprint: int) -> Any:
     """
 
     @njit(cache=True, nogil=True)
-    def loop(store, program, spaces, out, spare, lens, used, source_lengths, target_lengths):
+    def loop(store, program, spaces, out, spare, lens, seed, found):
         """Fill all rows; the first row that cannot be, and why."""
         _ = fingerprint
         space = spaces[0]
+        used, source_lengths, target_lengths = found
+        space.state[KEY_LOW], space.state[KEY_HIGH] = seed & np.uint64(0xFFFFFFFF), seed >> np.uint64(32)
         num_rows = len(store.starts)
+        for row in range(num_rows):
+            if not _is_inside(store, row, len(program.codes)):
+                return row, OUTSIDE
         for row in range(num_rows):
             part = store.parts[row]
             codes, tables, thresholds = program.codes[part], program.tables[part], program.thresholds[part]
@@ -237,7 +251,7 @@ def make_loop(fingerprint: int) -> Any:
                 return row, OUT_OF_SENTINELS
             used[row], source_lengths[row], target_lengths[row] = length, source_len, target_len
             # Behind the last rows there is less than what is written too far, and so they are written elsewhere.
-            is_last = (num_rows - row - 1) * min(lens[0], lens[1]) < WIDTH
+            is_last = (num_rows - row - 1) * min(lens[0], lens[1]) < 2 * WIDTH
             at = (ZERO, ZERO) if is_last else (row * lens[0], row * lens[1])
             to = spare if is_last else out
             _write(space, planned, to, at, lens, store, row, length, num_hidden, program)

@@ -49,7 +49,7 @@ NOISE_OF, SPANS_OF, MASKED_OF, FIRST_PIVOT, LAST_PIVOT, NUM_TABLES = range(6)
 # The id of pad, eos, mask, the first text id, the number of text ids, the target's padding, [SEP], [YES] and [NO].
 PAD, EOS, MASK, FIRST_TEXT, NUM_TEXT, IGNORED, SEPARATOR, YES, NO, NUM_IDS = range(10)
 
-DONE, OUT_OF_SENTINELS, TOO_LONG = range(3)
+DONE, OUT_OF_SENTINELS, TOO_LONG, OUTSIDE = range(4)
 
 # A number that stands in a call is a type of its own to Numba, and the function is compiled once more for it.
 ZERO, ONE, TWO, NONE = np.int64(0), np.int64(1), np.int64(2), np.int64(-1)
@@ -58,7 +58,7 @@ ZERO, ONE, TWO, NONE = np.int64(0), np.int64(1), np.int64(2), np.int64(-1)
 MAX_LENGTH = 1 << 14
 """Tokens of the longest window; longer ones take the plain path."""
 
-_PLACES = MAX_LENGTH + 2 * WIDTH
+_PLACES = MAX_LENGTH + 4 * WIDTH
 
 
 def space_dtype(tokens: np.dtype) -> np.dtype:

@@ -16,6 +16,9 @@ what is behind them."""
 inlined = njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, forceinline=True)
 """The same, for short ones in the innermost loops."""
 
+merged = njit(inline="always")
+"""For functions with one caller: they become part of it before anything is compiled, once and not on their own too."""
+
 WIDTH = 16
 """Tokens copied at once: arrays that are copied from or into must have so many places to spare."""
 
@@ -125,10 +128,21 @@ def fetch_ahead(typing: Any, src: Any, start: Any) -> Any:
 
 @intrinsic
 def lowest_bit(typing: Any, word: Any) -> Any:
-    """The number of zeros below the lowest one of a word that is not 0."""
+    """The number of zeros below the lowest one of a word; 64 for 0."""
     signature = types.int64(types.uint64)
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], cgutils.true_bit)
+        return builder.cttz(args[0], cgutils.false_bit)
+
+    return signature, generate
+
+
+@intrinsic
+def num_bits(typing: Any, word: Any) -> Any:
+    """The number of ones in a word."""
+    signature = types.int64(types.uint64)
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.ctpop(args[0])
 
     return signature, generate

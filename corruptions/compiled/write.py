@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from corruptions.compiled.draws import below, choose
-from corruptions.compiled.order import copy
+from corruptions.compiled.order import copy, copy_short
 from corruptions.compiled.space import (
     ANY_TOKENS,
     EOS,
@@ -16,6 +16,7 @@ from corruptions.compiled.space import (
     MASK_A_SPAN,
     MASK_EACH,
     NOTHING,
+    NUM_ORDERINGS,
     NUM_TEXT,
     OTHER_TOKENS,
     PAD,
@@ -31,10 +32,10 @@ from corruptions.compiled.space import (
     TWO,
     ZERO,
 )
-from corruptions.compiled.vectors import WIDTH, fill_some, inlined, inner
+from corruptions.compiled.vectors import WIDTH, fill_some, inlined, inner, merged
 
 
-@inner
+@merged
 def lengths_of(space, length, num_hidden, num_spans, codes):
     """The tokens of the source and of the target."""
     shown, said = codes[SHOWN], codes[SAID]
@@ -61,7 +62,7 @@ def fill(dst, at, end, value):
         at += WIDTH
 
 
-@inner
+@merged
 def write_source(space, read, dst, at, end, length, num_spans, codes, program):
     """The source from dst[at], padded up to `end`; where the text begins in it."""
     shown, ids = codes[SHOWN], program.ids
@@ -72,7 +73,7 @@ def write_source(space, read, dst, at, end, length, num_spans, codes, program):
     done = ZERO
     for span in range(num_spans):
         start, hidden = space.starts[span], space.lengths[span]
-        copy(dst, at, read, done, start - done)
+        copy_short(dst, at, read, done, start - done)
         at += start - done
         if shown == SENTINEL_A_SPAN:
             dst[at] = program.sentinels[span]
@@ -121,7 +122,7 @@ def replace_masks(space, read, dst, begin, num_spans, num_hidden, num_masked, co
         dst[begin + place] = ids[FIRST_TEXT] + other
 
 
-@inner
+@merged
 def write_target(space, read, origin, out, at, length, num_spans, codes, program):
     """The target from target[at], and its noise; where it ends."""
     said, target, is_noise = codes[SAID], out.target, out.target_is_noise
@@ -130,8 +131,12 @@ def write_target(space, read, origin, out, at, length, num_spans, codes, program
         fill(is_noise, at, at + length + 1, np.uint8(0))
         for span in range(num_spans):
             start, hidden = space.starts[span], space.lengths[span]
-            for place in range(start, start + hidden):
-                is_noise[at + origin[place]] = 1
+            if codes[NUM_ORDERINGS]:
+                for place in range(start, start + hidden):
+                    is_noise[at + origin[place]] = 1
+            else:  # what is marked too far is unmarked, or is a later span's
+                fill(is_noise, at + start, at + start + hidden, np.uint8(1))
+                fill_some(is_noise, at + start + hidden, np.uint8(0))
         at += length
     else:
         for span in range(num_spans):
@@ -162,7 +167,7 @@ def unmark_protected(space, flags, origin, is_noise, at, codes):
                 is_noise[at + place - start + (1 if codes[SAID] == SAY_SPANS else 0)] = 0
 
 
-@inner
+@merged
 def write_decoder_rows(space, read, out, at, end, stop, num_spans, codes, ids):
     """What the decoder reads and at which positions, for a target that ends at `end`; all padded up to `stop`."""
     target, dec, positions = out.target, out.decoder_input, out.positions

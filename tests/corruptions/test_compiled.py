@@ -146,7 +146,7 @@ def test_rows_that_do_not_fit_are_refused_and_nothing_outside_the_store_is_read(
     with pytest.raises(BadCorruption, match="source of 50"):
         corrupt_rows([SpanCorruption()], rows, LETTERS, seed=1, pad_to=Lengths(50, 50))
     for bad in (rows._replace(starts=rows.starts + 10_000), rows._replace(starts=-rows.starts - 1)):
-        with pytest.raises(ValueError, match=r"outside the tokens|0 or more"):
+        with pytest.raises(ValueError, match="lies outside the tokens"):
             corrupt_rows([SpanCorruption()], bad, LETTERS, seed=1, pad_to=Lengths(200, 200))
 
 
