@@ -12,6 +12,8 @@ from corruptions.draws import Draws
 
 MAX_TRIES = 1024
 """Lists of bounded lengths that are drawn before the search is given up."""
+FREE_TRIES = 4
+"""Lists without a longest length that are drawn first, where one of them is likely to do."""
 TILT_LEVELS = 32
 """Mean lengths, between one and the middle, that have a proposal of their own."""
 
@@ -126,13 +128,18 @@ def _ratio(mean: Fraction, max_length: int) -> Fraction:
 def _bounded(total: int, parts: int, tilts: Tilts, draws: Draws) -> list[int]:
     """`parts` lengths of 1 .. max_length that add up to `total`, each such list equally likely.
 
-    A mean above the middle would need a ratio above one, and a chance of keeping a list above one: such
+    Where lengths are far below the longest, most lists without a longest have none above it: such are tried
+    first. A mean above the middle would need a ratio above one, and a chance of keeping a list above one: such
     lengths are drawn as what they lack. Should no list be found, which has not been seen, lengths are as
     equal as can be.
     """
     longest = tilts.max_length
     if total in (parts, parts * longest):
         return [total // parts] * parts
+    for _ in range(FREE_TRIES if 5 * total <= 2 * parts * longest else 0):
+        lengths = composition(total, parts, draws)
+        if max(lengths) <= longest:
+            return lengths
     is_mirrored = 2 * total > parts * (longest + 1)
     if is_mirrored:
         total = parts * (longest + 1) - total

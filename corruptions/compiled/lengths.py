@@ -7,7 +7,7 @@ import numpy as np
 from corruptions.compiled.draws import AT, BLOCKS_AT_ONCE, MADE, _make, choose, long_word
 from corruptions.compiled.space import FIXED, ONE, POISSON, POISSON_FROM_ONE, ZERO
 from corruptions.compiled.vectors import inner, merged
-from corruptions.span_lengths import MAX_TRIES, TILT_LEVELS
+from corruptions.span_lengths import FREE_TRIES, MAX_TRIES, TILT_LEVELS
 
 _LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -79,6 +79,14 @@ def _bounded(space, total, parts, max_length, thresholds):
         for part in range(parts):
             lengths[part] = total // parts
         return
+    if 5 * total <= 2 * parts * max_length:
+        for _ in range(FREE_TRIES):
+            composition(space, total, parts, lengths)
+            longest = ZERO
+            for part in range(parts):
+                longest = max(longest, lengths[part])
+            if longest <= max_length:
+                return
     is_mirrored = 2 * total > parts * (max_length + 1)
     if is_mirrored:
         total = parts * (max_length + 1) - total
