@@ -180,13 +180,20 @@ def _wrong_type(found: re.Match[str], message: str, parser: Parser) -> str:
     return f"--{_key_in(message)}: {_kind(found[1])} is expected, {found[2]!r} was given"
 
 
-def _wrong_corruption(found: re.Match[str], message: str, parser: Parser) -> str:
+def _wrong_class(found: re.Match[str], message: str, parser: Parser) -> str:
+    """A name of no class, where a corruption, its noise or a schedule is expected."""
     built = re.search(r"Problem with given class_path '([^']+)'", message)
     given = built[1] if built else found["given"]
-    known = [name for name in corruptions.__all__ if _is_corruption(getattr(corruptions, name))]
+    key = _key_in(message)
     reason = f" ({found['why']})" if found.groupdict().get("why") else ""
+    if "corruptions.schedules.Schedule" in message:
+        schedules = ", ".join(_known(corruptions.Schedule))
+        return f"--{key}: a number is expected, or a schedule ({schedules}), {given!r} was given{reason}"
+    is_noise = key.split(".")[-1] == "noise"
+    known = _known(corruptions.Noise if is_noise else Corruption)
     return (
-        f"--corruption: {given!r} is not a corruption{reason}{_nearest(given, known)} Known: {', '.join(known)}; "
+        f"--{'noise' if is_noise else 'corruption'}: {given!r} is not a {'noise' if is_noise else 'corruption'}"
+        f"{reason}{_nearest(given, known)} Known: {', '.join(known)}; "
         "your own class by its dotted path, such as my_module.MyNoise"
     )
 
@@ -196,9 +203,9 @@ _SENTENCES: tuple[tuple[str, Callable[[re.Match[str], str, Parser], str]], ...] 
     (r"Group '(?P<group>[^']+)' does not accept option '(?P<key>[^']+)'", _unknown_key),
     (r"Option '(?P<key>[^']+)' is not accepted", _unknown_key),
     (r"File does not exist: '?([^'\n]+)", _no_file),
-    (r"Expected a dot import path string: (?P<given>\S+)", _wrong_corruption),
-    (r"(?P<why>No module named '(?P<given>[^']+)')", _wrong_corruption),
-    (r"(?P<why>module '[^']+' has no attribute '(?P<given>[^']+)')", _wrong_corruption),
+    (r"Expected a dot import path string: (?P<given>\S+)", _wrong_class),
+    (r"(?P<why>No module named '(?P<given>[^']+)')", _wrong_class),
+    (r"(?P<why>module '[^']+' has no attribute '(?P<given>[^']+)')", _wrong_class),
     (r"Expected an? (.+?)\. Got value: (.+)", _wrong_type),
 )
 
@@ -207,13 +214,22 @@ def _kind(expected: str) -> str:
     literal = re.fullmatch(r"typing\.Literal\[(.+)\]", expected)
     if literal:
         return "one of " + literal[1].replace("'", "")
+    names_of_enum = re.fullmatch(r"member of <enum '\w+'>: \{(.+)\}", expected)
+    if names_of_enum:
+        return "one of " + names_of_enum[1].replace(",", ", ")
     names = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
     plain = re.fullmatch(r"<class '([\w.]+)'>", expected)
     return names.get(plain[1], plain[1]) if plain else expected
 
 
-def _is_corruption(value: object) -> bool:
-    return isinstance(value, type) and issubclass(value, Corruption) and not inspect.isabstract(value)
+def _known(base: type) -> list[str]:
+    """The names of our classes that may be given where one of this kind is expected."""
+    classes = {name: getattr(corruptions, name) for name in corruptions.__all__}
+    return [
+        name
+        for name, value in classes.items()
+        if isinstance(value, type) and issubclass(value, base) and not inspect.isabstract(value)
+    ]
 
 
 def _nearest(given: str, known: Sequence[str]) -> str:

@@ -116,6 +116,14 @@ def test_what_a_run_is_can_be_written_down_and_read_again(tmp_path: Path) -> Non
             ["--corruption=TextInfilling", "--corruption.rate=x"],
             ["rate", "a number is expected", "'x' was given"],
         ),
+        (
+            ["--corruption=Denoising", "--corruption.noise=Token"],
+            ["'Token' is not a noise", "did you mean Tokens?", "Known: FairseqSpans, Fragment"],
+        ),
+        (
+            ["--corruption=SpanCorruption", "--corruption.edges=t5"],
+            ["edges", "one of FREE, T5, ROLL is expected", "'t5' was given"],
+        ),
         (["--corruption.rate=1.5"], ["rate of SpanCorruption is 1.5", "above 0 and below 1"]),
         (["-c", "no.yaml"], ["there is no file", "no.yaml"]),
         (["--batch_size=0"], ["batch_size is 0; it must be at least 1"]),
