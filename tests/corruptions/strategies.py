@@ -30,6 +30,11 @@ from corruptions import (
     Window,
 )
 from corruptions.letters import LETTERS
+from denoise.command_line import corruption_in
+from denoise.config_files import configs
+
+PRESETS = {path.stem: corruption_in(path) for path in sorted((configs() / "corruptions").glob("*.yaml"))}
+"""The papers' settings, as their files say."""
 
 CORRUPTIONS = {
     "token_masking": TokenMasking(),

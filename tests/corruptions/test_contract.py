@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import CORRUPTIONS, EXACT, made_window, windows
+from strategies import CORRUPTIONS, EXACT, PRESETS, made_window, windows
 
 from corruptions import (
     BadCorruption,
@@ -26,6 +26,11 @@ from data_prep.vocab import OutOfSentinels, Vocab
 @pytest.mark.parametrize("corruption", CORRUPTIONS.values(), ids=CORRUPTIONS)
 def test_the_laws_hold_on_the_windows_of_the_contract(corruption):
     check(corruption, seeds=[0])
+
+
+@pytest.mark.parametrize("preset", PRESETS.values(), ids=PRESETS)
+def test_the_laws_hold_for_every_preset(preset):
+    check(preset, seeds=[1])
 
 
 @pytest.mark.parametrize("corruption", CORRUPTIONS.values(), ids=CORRUPTIONS)

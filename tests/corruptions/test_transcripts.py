@@ -6,12 +6,13 @@
 from pathlib import Path
 
 import pytest
-from strategies import CORRUPTIONS
+from strategies import CORRUPTIONS, PRESETS
 
 from corruptions import Draws
 from corruptions.letters import LETTERS, letters, window_of
 
 GOLDEN = Path(__file__).parent / "golden"
+SHOWN = {**CORRUPTIONS, **{f"preset_{name}": preset for name, preset in PRESETS.items()}}
 WINDOWS = [
     "a",
     "a b",
@@ -51,13 +52,13 @@ def transcript(corruption) -> str:
     return "\n".join(parts)
 
 
-@pytest.mark.parametrize("name", CORRUPTIONS)
+@pytest.mark.parametrize("name", SHOWN)
 def test_examples_are_those_of_the_transcript(name, update_golden):
     path = GOLDEN / f"{name}.txt"
     if update_golden:
-        path.write_text(transcript(CORRUPTIONS[name]), encoding="utf-8")
-    assert transcript(CORRUPTIONS[name]) == path.read_text(encoding="utf-8")
+        path.write_text(transcript(SHOWN[name]), encoding="utf-8")
+    assert transcript(SHOWN[name]) == path.read_text(encoding="utf-8")
 
 
 def test_every_transcript_belongs_to_a_corruption():
-    assert {path.stem for path in GOLDEN.glob("*.txt")} == set(CORRUPTIONS)
+    assert {path.stem for path in GOLDEN.glob("*.txt")} == set(SHOWN)
