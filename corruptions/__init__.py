@@ -10,9 +10,16 @@ decoder must say. Every published objective is one row:
     TokenMasking          tokens (BERT, BART)          mask, or another token    the whole text
     TokenDeletion         tokens (BART)                nothing                   the whole text
     MaskedFragment        one fragment (MASS)          one mask a token          the fragment, in its place
+    PrefixLM              a suffix (T5, UL2's S)       nothing                   the suffix
     SentencePermutation   none: sentences move (BART)  the moved text            the whole text
     DocumentRotation      none: documents turn (BART)  the moved text            the whole text
+    Deshuffling           none: tokens move (T5)       the moved text            the whole text
+    SentenceOrder         none (ALBERT)                two parts, or swapped     yes or no
+    NextSentence          a third (BERT)               two parts of three        yes or no
+    Denoising             any of these: Tokens, Spans, Fragment, Suffix; any Shown; any Said that makes sense
     Chain                 moves first, then one of the above
+    Prefixed              one of the above behind a mode token (UL2)
+    Mixture               one of several for each window
 
 A plug-in subclasses Corruption and writes `corrupt`; `contract.check` holds it to the laws of all the others.
 

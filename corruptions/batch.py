@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from corruptions.compiled.space import MAX_LENGTH
 from corruptions.draws import Draws
 from corruptions.protocol import BadCorruption, Corruption, Example, Lengths, Window
 from corruptions.rows import IGNORED, CorruptedRows, Rows, decoder_input_of, write_row
@@ -26,18 +27,21 @@ def corrupt_rows(
 ) -> CorruptedRows:
     """Corrupt each row by its corruption at its address, and pad it; `out` is written into and returned.
 
-    Raises OutOfSentinels, and BadCorruption where an example is longer than `pad_to` though nothing in its
-    window is protected.
+    Compiled loops do it where they know the corruption and the window has at most MAX_LENGTH tokens; the rest
+    runs row by row, with the same result. The arrays of `out` must be of one piece, as CorruptedRows.empty makes
+    them.
+
+    Raises OutOfSentinels; BadCorruption where an example is longer than `pad_to` though nothing in its window is
+    protected; and ValueError for rows outside the store, or an `out` of other shapes.
     """
     ways = prepared(corruptions)
     num_rows = len(rows.starts)
     if out is None:
         out = CorruptedRows.empty(num_rows, pad_to, has_positions=ways.moves_positions)
-    if out.source.shape != (num_rows, pad_to.source) or out.target.shape != (num_rows, pad_to.target):
-        raise ValueError(f"out has rows of {out.source.shape} and {out.target.shape}, not {num_rows} of {pad_to}")
+    out.demand_shape(num_rows, pad_to)
     if ways.moves_positions and out.positions is None:
         raise ValueError("out has no positions, and one of the corruptions keeps those of the window")
-    is_plain = ways.is_plain[rows.parts]
+    is_plain = ways.is_plain[rows.parts] | (rows.lengths > MAX_LENGTH)
     if not is_plain.any():
         run_compiled(ways, rows, vocab, seed, out)
         return out
@@ -79,7 +83,7 @@ def fitted(
         excess = max(len(example.source) - pad_to.source, len(example.target) - pad_to.target)
         if excess <= 0:
             return window, example
-        if not window.protected.any():
+        if excess > length or not window.protected.any():
             raise BadCorruption(
                 f"{type(corruption).__name__} made {len(example.source)} source and {len(example.target)} target "
                 f"tokens of a window of {len(window.tokens)}, where its longest() promised at most {pad_to.source} "

@@ -35,7 +35,7 @@ class Prefixed(Corruption):
     def __post_init__(self) -> None:
         if self.mode not in CONTROLS:
             raise BadCorruption(f"mode of Prefixed is {self.mode!r}; it must be one of {', '.join(CONTROLS)}")
-        if len(self.corruption.variants()) > 1 and self.corruption.at(0) is self.corruption:
+        if type(self.corruption).chosen is not Corruption.chosen:
             raise BadCorruption("Prefixed holds a mixture; put a Prefixed around each of its parts instead")
 
     @property

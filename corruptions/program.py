@@ -80,7 +80,7 @@ class _Steps:
 
     def __init__(self, corruption: Corruption) -> None:
         self.mode = None
-        if isinstance(corruption, Prefixed):
+        if type(corruption) is Prefixed:
             self.mode, corruption = corruption.mode, corruption.corruption
         steps = [*corruption.orderings, *corruption.noise_steps] if isinstance(corruption, Chain) else [corruption]
         self.orderings = [_ORDERINGS[type(step)] for step in steps if type(step) in _ORDERINGS]
@@ -137,6 +137,7 @@ def _codes(steps: _Steps, vocab: Vocab) -> list[int]:
     codes[code.SHOWN], codes[code.SAID] = _SHOWN[noisy.shown], _SAID[noisy.said]
     codes[code.NOISE] = _NOISES[type(noisy.noise)]
     if isinstance(noisy, TokenMasking):
+        noisy.demand_other_ids(vocab)
         codes[code.RANDOM_MARKS] = code.OTHER_TOKENS if noisy.random_fraction else code.ONLY_MASKS
     if isinstance(noisy, TextInfilling):
         codes[code.RANDOM_MARKS] = code.ANY_TOKENS if noisy.random_fraction else code.ONLY_MASKS

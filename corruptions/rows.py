@@ -86,6 +86,15 @@ class CorruptedRows(NamedTuple):
             used_lengths=np.empty(num_rows, dtype=np.int64),
         )
 
+    def demand_shape(self, num_rows: int, pad_to: Lengths) -> None:
+        """Raise ValueError unless all arrays are of these lengths and of one piece, in which loops write them."""
+        widths = {"source": (pad_to.source,), **dict.fromkeys(self._fields[1:5], (pad_to.target,))}
+        for name, column in zip(self._fields, self, strict=True):
+            shape = (num_rows, *widths.get(name, ()))
+            if column is not None and (column.shape != shape or not column.flags.c_contiguous):
+                piece = "" if column.flags.c_contiguous else ", not of one piece"
+                raise ValueError(f"{name} of out is {list(column.shape)}{piece}; it must be {list(shape)} of one piece")
+
 
 def write_row(out: CorruptedRows, row: int, example: Example, vocab: Vocab) -> None:
     """An example into its row, padded."""

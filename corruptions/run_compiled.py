@@ -15,7 +15,7 @@ from corruptions.compiled.vectors import WIDTH
 from corruptions.program import compiled_loop, is_compiled, moves_positions, program_of
 from corruptions.protocol import BadCorruption, Corruption
 from corruptions.rows import IGNORED, CorruptedRows, Rows
-from data_prep.vocab import OutOfSentinels, Vocab
+from data_prep.vocab import Vocab
 
 _of_thread = threading.local()
 _TYPES = (np.int64, np.int64, np.int64, np.uint64, np.int64)
@@ -50,12 +50,15 @@ def run_compiled(ways: Ways, rows: Rows, vocab: Vocab, seed: int, out: Corrupted
     if not len(rows.starts):
         return
     longest = int(rows.lengths.max())
-    program = _program(_Same(ways.corruptions), _Same([vocab]), longest)
+    if longest > MAX_LENGTH:
+        raise ValueError(f"a row has {longest} tokens; compiled loops have room for {MAX_LENGTH}")
+    if len({len(column) for column in rows[2:]}) > 1:
+        raise ValueError(f"the columns of rows are {[len(column) for column in rows[2:]]} long; they must be as long")
+    # Tables for some lengths more than are needed serve the next batches too, whose longest row is another.
+    program = _program(_Same(ways.corruptions), _Same([vocab]), longest | 127)
     lens = (out.source.shape[1], out.target.shape[1])
     space, spare = _space(rows.tokens.dtype, max(lens))
     store = Store(_bare(rows.tokens), _bare(rows.marks), *map(_own, rows[2:], _TYPES))
-    if longest > MAX_LENGTH:
-        raise BadCorruption(f"a window has {longest} tokens; compiled corruptions take up to {MAX_LENGTH}: shorten it")
     if store.marks.dtype != np.uint8 or len(store.marks) != len(store.tokens):
         raise ValueError("marks must be uint8, and as many as there are tokens")
     positions = out.positions.reshape(-1) if out.positions is not None else np.empty(0, np.int32)
@@ -77,7 +80,7 @@ def run_compiled(ways: Ways, rows: Rows, vocab: Vocab, seed: int, out: Corrupted
         (out.used_lengths, out.source_lengths, out.target_lengths),
     )
     if outcome == OUTSIDE:
-        raise ValueError(f"row {row} lies outside the tokens, or its start, length, epoch or part is below 0")
+        raise ValueError(f"row {row} lies outside the tokens, its epoch outside 0 .. 2^24 - 1, or it has no corruption")
     if outcome != DONE:
         _refuse(ways.corruptions[rows.parts[row]], int(rows.lengths[row]), outcome, lens, vocab)
 
@@ -124,10 +127,9 @@ def _own(array: np.ndarray, dtype: Any) -> np.ndarray:
 
 
 def _refuse(corruption: Corruption, length: int, outcome: int, lens: tuple[int, int], vocab: Vocab) -> None:
+    """Say why the loop stopped. Raises OutOfSentinels or BadCorruption."""
     if outcome == OUT_OF_SENTINELS:
-        num_sentinels = len(vocab.sentinels)
-        vocab.sentinel(num_sentinels)
-        raise OutOfSentinels(f"a window has more than {num_sentinels} spans")
+        vocab.sentinel(len(vocab.sentinels))  # raises OutOfSentinels
     raise BadCorruption(
         f"a window of {length} tokens makes a longer example under {corruption.describe()} than a source of {lens[0]} "
         f"and a target of {lens[1]} tokens; give rows of fit(...) tokens, or allow more"

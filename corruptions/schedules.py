@@ -52,7 +52,7 @@ class Linear(Schedule):
             raise BadSchedule(f"num_steps of Linear is {self.num_steps}; it must be 1 or more")
 
     def at(self, step: int) -> float:
-        """The number at a step, to six decimals, so that no two machines round it differently."""
+        """The number at a step, to six decimals: rates are taken as the decimals that they are written as."""
         share = min(max(step, 0), self.num_steps) / self.num_steps
         return round(self.start + (self.end - self.start) * share, 6)
 

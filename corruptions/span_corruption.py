@@ -41,7 +41,8 @@ class SpanCorruption(NoisyCorruption):
     span_law: SpanLaw = SpanLaw.GEOMETRIC
     """How the lengths of the spans are drawn: geometric is T5's."""
     max_span_length: int | None = None
-    """The longest span; for the laws geometric and uniform."""
+    """The longest span, in tokens, or in words with whole_words; for the laws geometric and uniform. None: no limit,
+    and under the law uniform twice the mean less one. What document ends cost may make a span longer."""
     edges: Edges = Edges.FREE
     """How the spans lie between the ends of the window: free, or t5 or roll as T5's code has it."""
     whole_words: bool = False

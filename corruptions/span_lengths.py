@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from fractions import Fraction
 from functools import lru_cache
+from itertools import accumulate
 
 import numpy as np
 
@@ -98,11 +99,11 @@ class Tilts:
         self.keep: list[list[int]] = []
         for level in range(TILT_LEVELS):
             ratio = _ratio(1 + Fraction(2 * level + 1, 4 * TILT_LEVELS) * (max_length - 1), max_length)
-            weights = [ratio**k for k in range(max_length)]
-            total = sum(weights)
+            weights = _weights(ratio, max_length)
+            sums = list(accumulate(weights))
             # The least 64-bit numbers that stand for a longer length; the last is never asked for.
-            self.at_most.append([int((sum(weights[: k + 1]) / total) * (1 << 64)) for k in range(max_length - 1)])
-            self.keep.append([min(int(weight * (1 << 64)), (1 << 64) - 1) for weight in weights])
+            self.at_most.append([(part << 64) // sums[-1] for part in sums[:-1]])
+            self.keep.append([min((weight << 64) // weights[0], (1 << 64) - 1) for weight in weights])
 
 
 @lru_cache(maxsize=64)
@@ -111,18 +112,23 @@ def tilts_of(max_length: int) -> Tilts:
     return Tilts(max_length)
 
 
-def _ratio(mean: Fraction, max_length: int) -> Fraction:
-    """The ratio, in steps of 1/256, at which a geometric law cut at `max_length` comes nearest to a mean."""
+def _weights(ratio: int, max_length: int) -> list[int]:
+    """The weights of the lengths 1 .. max_length under a geometric law of ratio / 256, as whole numbers."""
+    return [ratio**k << 8 * (max_length - 1 - k) for k in range(max_length)]
+
+
+def _ratio(mean: Fraction, max_length: int) -> int:
+    """The least ratio, in 256ths, at which a geometric law cut at `max_length` reaches a mean; 256 if none does."""
 
     def mean_of(ratio: int) -> Fraction:
-        weights = [ratio**k * 256 ** (max_length - 1 - k) for k in range(max_length)]
+        weights = _weights(ratio, max_length)
         return Fraction(sum((k + 1) * weight for k, weight in enumerate(weights)), sum(weights))
 
     low, high = 1, 256
     while low < high:
         middle = (low + high) // 2
         low, high = (low, middle) if mean_of(middle) >= mean else (middle + 1, high)
-    return Fraction(low, 256)
+    return low
 
 
 def _bounded(total: int, parts: int, tilts: Tilts, draws: Draws) -> list[int]:

@@ -46,7 +46,9 @@ class Spans(Noise):
     law: SpanLaw = SpanLaw.GEOMETRIC
     """How the lengths of the spans are drawn."""
     max_span_length: int | None = None
-    """The longest span, in tokens, or in words with `whole_words`; for the laws geometric and uniform."""
+    """The longest span, in tokens, or in words with `whole_words`; for the laws geometric and uniform. Never below
+    mean_span_length. A span can be longer all the same where it makes good what document ends or the sizes of words
+    cost, and in windows too short for enough spans."""
     edges: Edges = Edges.FREE
     """How the spans lie between the ends of the window."""
     whole_words: bool = False

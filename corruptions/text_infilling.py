@@ -46,7 +46,7 @@ class TextInfilling(NoisyCorruption):
     are exact in every window, so that no batch has padding. The lengths of the spans are Poisson,
     given their sum: each hidden token joins a span at random, which is the same law. Spans never abut.
     The code released with BART draws Poisson lengths until the rate is reached and lets spans overlap,
-    so that the number of spans is random and about 27 % of the noise that was asked for is lost.
+    so that the number of spans is random and 27 % of a text is hidden where 30 % was asked for.
 
     Source: Lewis et al.: BART (2020), 2.2; its released recipe has a mean of 3.5.
     """

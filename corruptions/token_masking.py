@@ -79,11 +79,7 @@ class TokenMasking(NoisyCorruption):
         num_masked, num_replaced = self.masked_and_replaced(len(window.tokens))
         if num_replaced == 0:
             return shown
-        if len(vocab.text_ids) < 2:
-            raise BadCorruption(
-                f"random_fraction of TokenMasking is {self.random_fraction}, but the vocabulary has "
-                f"{len(vocab.text_ids)} text ids and no other token to show; set it to 0"
-            )
+        self.demand_other_ids(vocab)
         clean = window.tokens[plan.noise_positions()]
         first = vocab.text_ids.start
         for place in draws.choose(len(shown), max(len(shown) - num_masked, 0)).tolist():
@@ -94,6 +90,14 @@ class TokenMasking(NoisyCorruption):
             else:
                 shown[place] = first + draws.below(len(vocab.text_ids))
         return shown
+
+    def demand_other_ids(self, vocab: Vocab) -> None:
+        """Raise BadCorruption where another token is to be shown and the vocabulary has none."""
+        if self.random_fraction and len(vocab.text_ids) < 2:
+            raise BadCorruption(
+                f"random_fraction of TokenMasking is {self.random_fraction}, but the vocabulary has "
+                f"{len(vocab.text_ids)} text ids and no other token to show; set it to 0"
+            )
 
     def masked_and_replaced(self, window_len: int) -> tuple[int, int]:
         """Tokens of a window that are shown as the mask, and as another token."""

@@ -11,11 +11,11 @@ from corruptions.compiled.space import (
     NUM_ORDERINGS,
     ORDERINGS,
     ROTATION,
-    SENTENCE_END,
     SENTENCES,
     ZERO,
 )
 from corruptions.compiled.vectors import WIDTH, copy_some, find_flag, inlined, inner
+from data_prep.vocab import SENTENCE_END
 
 _FEW = np.int64(64)
 _SENTENCE_END = np.uint8(SENTENCE_END)

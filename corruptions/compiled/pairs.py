@@ -16,7 +16,6 @@ from corruptions.compiled.space import (
     OPERATOR,
     PAD,
     PAIR,
-    SENTENCE_END,
     SEPARATOR,
     TWO,
     YES,
@@ -24,6 +23,7 @@ from corruptions.compiled.space import (
 )
 from corruptions.compiled.vectors import WIDTH, find_flag, inner, lowest_bit
 from corruptions.compiled.write import fill
+from data_prep.vocab import SENTENCE_END
 
 _SENTENCE_END = np.uint8(SENTENCE_END)
 _FEW = np.int64(64)
@@ -106,4 +106,5 @@ def write_pair(space, out, at, lens, codes, program):
     fill(out.decoder_input, first + 2, stop, ids[PAD])
     fill(out.target_is_noise, first, stop, np.uint8(0))
     if len(out.positions):
-        copy(out.positions, first, space.identity, ZERO, lens[1])
+        for place in range(lens[1]):
+            out.positions[first + place] = place

@@ -6,9 +6,10 @@ import numpy as np
 
 from corruptions.compiled.draws import below, list_bits
 from corruptions.compiled.order import collect, copy
-from corruptions.compiled.space import NONE, PROTECTED, WORD_START, ZERO
+from corruptions.compiled.space import NONE, PROTECTED, ZERO
 from corruptions.compiled.vectors import inner
 from corruptions.placement import TRIES
+from data_prep.vocab import WORD_START
 
 _WORD_START = np.uint8(WORD_START)
 
@@ -100,7 +101,7 @@ def mend(space, flags, num_spans, missing, length, whole_words, shortest):
     while missing != 0:
         gained = _move(space, flags, num_spans, missing, length, by_words, shortest)
         if gained == 0 and by_words:
-            by_words = by_words and gained != 0
+            by_words = gained != 0  # False, but to Numba no constant, for which _move would be compiled once more
             gained = _move(space, flags, num_spans, missing, length, by_words, shortest)
         if gained != 0:
             missing -= gained

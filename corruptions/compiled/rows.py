@@ -55,6 +55,7 @@ from corruptions.compiled.write import (
 from corruptions.draws import REPLACEMENTS
 
 _REPLACEMENTS = np.int64(REPLACEMENTS)
+_NUM_EPOCHS = np.int64(1 << 24)  # as many as Draws has; above lie the bits of the operator
 _FEW = np.int64(64)
 
 
@@ -102,8 +103,8 @@ class Flat(NamedTuple):
 def _is_inside(store, row, num_parts):
     """Whether a row is a window of the store, for a corruption that there is."""
     start, length, part = store.starts[row], store.lengths[row], store.parts[row]
-    is_window = start >= 0 and length >= 0 and start + length <= len(store.tokens)
-    return is_window and store.epochs[row] >= 0 and 0 <= part < num_parts
+    is_window = length >= 0 and 0 <= start <= len(store.tokens) - length  # their sum may be no int64
+    return is_window and 0 <= store.epochs[row] < _NUM_EPOCHS and 0 <= part < num_parts
 
 
 @merged
@@ -244,7 +245,7 @@ def make_loop(fingerprint: int) -> Any:
                 excess = max(source_len - lens[0], target_len - lens[1])
                 if excess <= 0:
                     break
-                if num_ends == 0:
+                if num_ends == 0 or excess > length:
                     return row, TOO_LONG
                 length -= excess
             if num_spans > len(program.sentinels) and (codes[SHOWN] == SENTINEL_A_SPAN or codes[SAID] == SAY_SPANS):

@@ -7,8 +7,8 @@ import numpy as np
 from corruptions.compiled.draws import STATE_SIZE
 from corruptions.compiled.vectors import WIDTH
 
-WORD_START, SENTENCE_END, PROTECTED = 1, 2, 4
-"""Bits of a token's flags; the first two are the store's marks."""
+PROTECTED = 4
+"""Bit of a token's flags, beside those of the store's marks."""
 
 # Codes, in their order in Program.codes.
 (

@@ -184,6 +184,7 @@ def write_decoder_rows(space, read, out, at, end, stop, num_spans, codes, ids):
         copy(dec, at + 1, target, at, end - at - 1)
         dec[at] = ids[PAD]
     if len(positions):
-        copy(positions, at, space.identity, at - first, stop - at)
+        for place in range(at, stop):  # no copy: a row may be wider than any window is long
+            positions[place] = place - first
     fill(target, end, stop, ids[IGNORED])
     fill(dec, end, stop, ids[PAD])

@@ -103,10 +103,12 @@ def seconds_taken(corruption: Corruption, windows: Sequence[Window], vocab: Voca
 
     Training corrupts a batch at once; plug-ins, which no compiled loop knows, one window after the other.
     """
-    from corruptions.program import is_compiled  # here, because only figures need it
+    from corruptions.compiled.space import MAX_LENGTH  # here, because only figures need them
+    from corruptions.program import is_compiled
 
     parts = corruption.parts if isinstance(corruption, Mixture) else [corruption]
-    compiled = all(is_compiled(part) for part in parts)
+    longest = max((len(window.tokens) for window in windows), default=0)
+    compiled = longest <= MAX_LENGTH and all(is_compiled(part) for part in parts)
     if compiled:
         corrupt = _batch(corruption, parts, windows, vocab, seed)
     else:

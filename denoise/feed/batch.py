@@ -19,13 +19,13 @@ class Batch(NamedTuple):
     """B examples, sources padded to S tokens and targets to T."""
 
     source: Tensor
-    """int64 [B, S]: what the encoder reads."""
+    """int32 [B, S]: what the encoder reads."""
     source_mask: Tensor | None
     """bool [B, S], true at tokens, false at padding. None: no row is padded, and attention needs no mask."""
     decoder_input: Tensor
-    """int64 [B, T]: what the decoder reads; place t may be seen by the predictions of places t, t + 1, ..."""
+    """int32 [B, T]: what the decoder reads; place t may be seen by the predictions of places t, t + 1, ..."""
     decoder_positions: Tensor
-    """int64 [B, T]: the position of each place: 0, 1, 2, ... unless the objective keeps the window's."""
+    """int32 or int64 [B, T]: the position of each place: 0, 1, 2, ... unless the objective keeps the window's."""
     target: Tensor
     """int64 [B, T]: what the decoder must say at each place; IGNORED at padding."""
     target_is_noise: Tensor | None = None

@@ -48,7 +48,7 @@ class FeedConfig:
     """How much text goes into a step and into an evaluation."""
 
     source_len: int
-    """Tokens the encoder reads; windows are cut so that the corrupted text fills them."""
+    """Tokens the encoder reads; windows are as long as fills it."""
     target_len: int | None = None
     """Most tokens the decoder says; None: as many as the corruption needs.
 

@@ -29,7 +29,7 @@ class RunConfig:
     """How text is corrupted: a name such as TextInfilling, the dotted path of your own class, or a file such as
     configs/corruptions/mass.yaml. Left out: T5's span corruption."""
     source_len: int = 512
-    """Tokens the encoder reads. Windows are cut so that the corrupted text fills them exactly."""
+    """Tokens the encoder reads; windows are as long as fills it."""
     target_len: int | None = None
     """Most tokens the decoder says. Left out: as many as the corruption needs; in a mixture, as many as the part
     that says most, and the targets of the others are padded."""

@@ -18,12 +18,14 @@ from corruptions import (
     Lengths,
     MaskedFragment,
     Mixture,
+    Prefixed,
     SentencePermutation,
     SpanCorruption,
     TextInfilling,
     TokenMasking,
 )
 from corruptions.batch import CorruptedRows, Rows, corrupt_rows, run_plain
+from corruptions.compiled.space import MAX_LENGTH
 from corruptions.letters import LETTERS
 from corruptions.program import is_compiled
 from data_prep.vocab import SENTENCE_END, WORD_START, OutOfSentinels, Vocab
@@ -153,13 +155,64 @@ def test_windows_are_cut_where_document_ends_leave_no_room():
     assert_equal(found, plain([SpanCorruption(rate=0.5)], rows, LETTERS, seed=1, pad_to=pad_to))
 
 
+def test_rows_whose_addresses_do_not_exist_are_refused():
+    rows = made_rows(lengths=[50, 50])
+    far = rows._replace(starts=np.array([2**63 - 10] * 2), lengths=np.array([50, 50]))  # the sum is no int64
+    for bad in (far, rows._replace(epochs=np.array([0, 1 << 24])), rows._replace(epochs=np.array([-1, 0]))):
+        with pytest.raises(ValueError, match="lies outside the tokens"):
+            corrupt_rows([SpanCorruption()], bad, LETTERS, seed=1, pad_to=Lengths(200, 200))
+    with pytest.raises(ValueError, match="as long"):
+        corrupt_rows(
+            [SpanCorruption()], rows._replace(epochs=rows.epochs[:1]), LETTERS, seed=1, pad_to=Lengths(200, 200)
+        )
+
+
+def test_arrays_that_the_loops_could_not_fill_are_refused():
+    rows, pad_to = made_rows(lengths=[50, 50]), Lengths(60, 60)
+    wide = CorruptedRows.empty(2, Lengths(80, 80))
+    for name, column in (("source", wide.source[:, :60]), ("decoder_input", wide.decoder_input)):
+        out = CorruptedRows.empty(2, pad_to)._replace(**{name: column})
+        with pytest.raises(ValueError, match=f"{name} of out is"):
+            corrupt_rows([SpanCorruption()], rows, LETTERS, seed=1, pad_to=pad_to, out=out)
+
+
+@pytest.mark.parametrize("corruption", [SpanCorruption(rate=0.5, mean_span_length=400.0), MaskedFragment()], ids=str)
+def test_windows_and_rows_longer_than_the_loops_have_room_for_are_the_same(corruption):
+    rows = made_rows(lengths=[40, MAX_LENGTH + 300], max_len=MAX_LENGTH + 300)
+    pad_to = Lengths(MAX_LENGTH + 400, MAX_LENGTH + 400)
+    found = corrupt_rows([corruption], rows, LETTERS, seed=1, pad_to=pad_to, out=CorruptedRows.empty(2, pad_to))
+    assert_equal(found, plain([corruption], rows, LETTERS, seed=1, pad_to=pad_to))
+
+
+def test_document_ends_that_no_row_has_room_for_are_refused():
+    rows = made_rows(lengths=[3, 3], document_len=1)._replace(starts=np.zeros(2, dtype=np.int64))
+    with pytest.raises(BadCorruption, match="target of 0"):
+        corrupt_rows([SpanCorruption()], rows, LETTERS, seed=1, pad_to=Lengths(9, 0))
+    with pytest.raises(BadCorruption, match="promised at most 9 and 0"):
+        plain([SpanCorruption()], rows, LETTERS, seed=1, pad_to=Lengths(9, 0))
+
+
+def test_a_vocabulary_of_one_word_has_no_other_to_show():
+    one = Vocab(size=6, pad=0, eos=1, unk=2, mask=3, sentinels=(4,), text_ids=range(5, 6))
+    rows = made_rows(lengths=[20])
+    rows = rows._replace(tokens=np.full_like(rows.tokens, 5))
+    with pytest.raises(BadCorruption, match="no other token to show"):
+        corrupt_rows([TokenMasking()], rows, one, seed=1, pad_to=Lengths(21, 21))
+
+
 class LouderSpans(SpanCorruption):
     def replacements(self, plan, window, draws, vocab):
         raise AssertionError("a subclass may change anything")
 
 
+class LouderPrefix(Prefixed):
+    pass
+
+
 def test_a_subclass_of_a_compiled_corruption_runs_its_own_code():
     assert is_compiled(SpanCorruption()) and not is_compiled(LouderSpans())
+    assert is_compiled(Prefixed(mode="[R]", corruption=SpanCorruption()))
+    assert not is_compiled(LouderPrefix(mode="[R]", corruption=SpanCorruption()))
     rows = made_rows(lengths=[30])
     with pytest.raises(AssertionError, match="may change anything"):
         corrupt_rows([LouderSpans()], rows, LETTERS, seed=1, pad_to=Lengths(99, 99))

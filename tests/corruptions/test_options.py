@@ -9,7 +9,10 @@ from corruptions import (
     Corruption,
     Draws,
     Example,
+    Linear,
     MaskedFragment,
+    Mixture,
+    Prefixed,
     SentencePermutation,
     SpanCorruption,
     TextInfilling,
@@ -27,6 +30,7 @@ class Whole(Corruption):
         return Example(window.tokens.copy(), window.tokens.copy())
 
 
+DECAY = Linear(start=0.3, end=0.15, num_steps=10)
 NOT_A_RATE = "it must be a number above 0 and below 1"
 
 
@@ -66,6 +70,10 @@ NOT_A_RATE = "it must be a number above 0 and below 1"
         ),
         (lambda: Chain(steps=[Whole()]), "steps of Chain holds Whole, which makes whole examples"),
         (lambda: Chain(steps=[Chain(steps=[TextInfilling()])]), "steps of Chain holds Chain"),
+        (
+            lambda: Prefixed(mode="[R]", corruption=Mixture(parts=[SpanCorruption(rate=DECAY), TextInfilling()])),
+            "put a Prefixed around each of its parts",
+        ),
     ],
 )
 def test_options_that_make_no_sense_are_refused_with_what_is_allowed(make, message):
