@@ -60,11 +60,27 @@ def only_one(folder: Path) -> Iterator[None]:
     Raises InUse if another process holds it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with open(folder / ".lock", "a") as file:
+    lock = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    _locks.add(lock)
+    try:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise InUse(
                 f"{folder} is in use by another denoise process; wait for it, end it, or choose another folder"
             ) from None
         yield
+    finally:
+        if lock in _locks:
+            _locks.discard(lock)
+            os.close(lock)
+
+
+def _leave_locks() -> None:
+    """Workers of a killed process live on for seconds: they hold none of its folders."""
+    while _locks:
+        os.close(_locks.pop())
+
+
+_locks: set[int] = set()
+os.register_at_fork(after_in_child=_leave_locks)

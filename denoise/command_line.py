@@ -18,6 +18,7 @@ from jsonargparse import ActionConfigFile, ArgumentParser, Namespace, set_parsin
 import corruptions
 from corruptions import Corruption
 from data_prep.errors import BadInput
+from denoise.config_files import configs
 
 # The docstring under a field is its help.
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
@@ -189,6 +190,9 @@ def _wrong_class(found: re.Match[str], message: str, parser: Parser) -> str:
     if "corruptions.schedules.Schedule" in message:
         schedules = ", ".join(_known(corruptions.Schedule))
         return f"--{key}: a number is expected, or a schedule ({schedules}), {given!r} was given{reason}"
+    preset = configs() / "corruptions" / f"{given}.yaml"
+    if preset.is_file():
+        return f"--corruption: {given!r} is a preset, which is named by its file: {preset}"
     is_noise = key.split(".")[-1] == "noise"
     known = _known(corruptions.Noise if is_noise else Corruption)
     return (

@@ -106,6 +106,7 @@ def test_what_a_run_is_can_be_written_down_and_read_again(tmp_path: Path) -> Non
             ["--corruption=TextInfiling"],
             ["'TextInfiling' is not a corruption", "did you mean TextInfilling?"],
         ),
+        (["--corruption=ul2"], ["'ul2' is a preset", "corruptions/ul2.yaml"]),
         (["--corruption=no.such.Noise"], ["'no.such.Noise' is not a corruption", "No module named 'no'"]),
         (["--corruption=json.Noise"], ["'json.Noise' is not a corruption", "has no attribute 'Noise'"]),
         (

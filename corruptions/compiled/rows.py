@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -217,7 +218,6 @@ def make_loop(fingerprint: int) -> Any:
     any other file of this package makes it anew.
     """
 
-    @njit(cache=True, nogil=True)
     def loop(store, program, spaces, out, spare, lens, seed, found):
         """Fill all rows; the first row that cannot be, and why."""
         _ = fingerprint
@@ -260,4 +260,12 @@ def make_loop(fingerprint: int) -> Any:
                 _move_row(spare, out, row * lens[0], row * lens[1], lens)
         return num_rows, DONE
 
-    return loop
+    try:
+        return njit(cache=True, nogil=True)(loop)
+    except (RuntimeError, OSError):  # neither the folder of this package nor a user's own can be written to
+        warnings.warn(
+            "compiled corruptions cannot be kept on this machine, and every process compiles them anew, for ten "
+            "seconds or more; set NUMBA_CACHE_DIR to a folder that can be written to",
+            stacklevel=2,
+        )
+        return njit(nogil=True)(loop)

@@ -87,6 +87,7 @@ class DenoisingData(lightning.LightningDataModule):
         self.vocab = store.vocab
         self.num_steps = 0
         self.room = Room(corruption, config.source_len, config.target_len)
+        self.room.check(self.vocab)
         self.lengths = self.room.pad_to
         self.train_windows = Windows(store, self.room.stride, seed=config.seed, shuffle=True, period=self.room.period)
         self.held_out_windows = Windows(held_out, self.room.stride, seed=HELD_OUT_SEED, shuffle=False)

@@ -7,9 +7,11 @@ from typing import NamedTuple, TypeGuard
 
 import numpy as np
 
-from corruptions import Corruption, Draws, Lengths, Mixture
+from corruptions import Corruption, Draws, Lengths, Mixture, Window
 from corruptions.draws import PARTS, philox
 from corruptions.schedules import schedules_in
+from data_prep.vocab import Vocab
+from denoise.feed.windows import read_only
 
 _LOW_WORDS = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
@@ -70,6 +72,16 @@ class Room:
     def parts(self) -> Sequence[Corruption]:
         """The parts of a mixture in its own order, or the corruption alone."""
         return self.corruption.parts if _is_mixture(self.corruption) else (self.corruption,)
+
+    def check(self, vocab: Vocab) -> None:
+        """Corrupt one window of each part, so that what a vocabulary lacks is said before a run begins.
+
+        Raises OutOfSentinels or NoControl.
+        """
+        for variant, window_len in self._fitting:
+            tokens = np.full(window_len, vocab.text_ids[0], dtype=np.int32)
+            no, yes = np.zeros(window_len, dtype=bool), np.ones(window_len, dtype=bool)
+            variant.corrupt(read_only(Window(tokens, no, yes, no.copy())), Draws(0, 0, 0), vocab)
 
     def described_parts(self) -> dict[str, str]:
         """The parts of a mixture by the names they have in a log; none where there is no mixture."""

@@ -130,6 +130,32 @@ def test_two_at_once_are_one(text_folder: Path, tmp_path: Path) -> None:
         prepare([text_folder], tmp_path / "out", SMALL)
 
 
+def test_a_folder_is_free_at_once_when_its_process_is_killed_and_a_worker_of_it_lives_on(tmp_path: Path) -> None:
+    program = f"""
+import os, time
+from pathlib import Path
+from data_prep.files import only_one
+with only_one(Path({str(tmp_path)!r})):
+    worker = os.fork()
+    if worker == 0:
+        time.sleep(60)
+    print(worker, flush=True)
+    time.sleep(60)
+"""
+    holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert holder.stdout is not None
+    worker = int(holder.stdout.readline())
+    try:
+        with pytest.raises(InUse), only_one(tmp_path):
+            pass
+        holder.kill()
+        holder.wait()
+        with only_one(tmp_path):
+            pass
+    finally:
+        os.kill(worker, signal.SIGKILL)
+
+
 def _stages(stop_at: str) -> Any:
     def progress(told: Progress) -> None:
         if told.stage == stop_at:

@@ -22,6 +22,7 @@ from corruptions import (
     Split,
 )
 from data_prep.tokens import TokenStore
+from data_prep.vocab import OutOfSentinels
 from denoise.feed.batch import IGNORED
 from denoise.feed.data import DenoisingData, FeedConfig
 from denoise.feed.room import Room
@@ -200,3 +201,11 @@ def test_skipped_tokens_are_those_that_an_epoch_does_not_read(prepared: Path) ->
         batches = data.batches()
         read = sum(len(batches.visit(visit).window.tokens) for visit in range(len(data.train_windows)))
         assert data.num_skipped_tokens == data.store.num_tokens - read
+
+
+def test_a_vocabulary_of_too_few_sentinels_is_refused_before_a_run_begins(store: TokenStore) -> None:
+    sentinels = store.vocab.sentinels
+    rate, window_len = 0.5, 2 * 3 * (len(sentinels) + 2)
+    greedy = Mixture(parts=[SpanCorruption(), SpanCorruption(rate=rate)], weights=[1000, 1])
+    with pytest.raises(OutOfSentinels, match=f"has {len(sentinels)};"):
+        DenoisingData(store, store, greedy, FeedConfig(source_len=window_len))
