@@ -80,6 +80,10 @@ def fitted(
     while True:
         window = rows.window(row, vocab, length=length)
         example = corruption.corrupt(window, Draws(*draws.address), vocab)
+        if not isinstance(example, Example):
+            raise BadCorruption(
+                f"{type(corruption).__name__}.corrupt gave {type(example).__name__}; it must give a corruptions.Example"
+            )
         excess = max(len(example.source) - pad_to.source, len(example.target) - pad_to.target)
         if excess <= 0:
             return window, example

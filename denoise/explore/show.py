@@ -7,11 +7,15 @@ from pathlib import Path
 
 from rich.console import Console
 
+from data_prep.errors import BadInput
 from data_prep.files import write_whole
 from denoise.explore import tables, terminal
 from denoise.explore.config import ExploreConfig, objectives
 from denoise.explore.exploration import Exploration, explore
 from denoise.explore.subject import A_SENTENCE, NoText, subject_of
+
+
+_ENDINGS = {"page": "html", "picture": "svg"}
 
 
 def show(text: str | None, config: ExploreConfig, command: str = "denoise explore") -> None:
@@ -70,6 +74,8 @@ def _print(exploration: Exploration, config: ExploreConfig, console: Console) ->
 
 
 def _write(path: str, content: str, what: str) -> None:
+    if Path(path).is_dir():
+        raise BadInput(f"{path} is a folder; name a file for the {what}, such as {Path(path) / what}.{_ENDINGS[what]}")
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_whole(Path(path), content)
     print(f"{what}: {path}")

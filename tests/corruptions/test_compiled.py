@@ -200,6 +200,16 @@ def test_a_vocabulary_of_one_word_has_no_other_to_show():
         corrupt_rows([TokenMasking()], rows, one, seed=1, pad_to=Lengths(21, 21))
 
 
+class Forgetful(Corruption):
+    def corrupt(self, window, draws, vocab):
+        window.tokens.sum()
+
+
+def test_a_plug_in_that_gives_no_example_is_told_so():
+    with pytest.raises(BadCorruption, match=r"Forgetful\.corrupt gave NoneType; it must give"):
+        corrupt_rows([Forgetful()], made_rows(lengths=[9]), LETTERS, seed=1, pad_to=Lengths(20, 20))
+
+
 class LouderSpans(SpanCorruption):
     def replacements(self, plan, window, draws, vocab):
         raise AssertionError("a subclass may change anything")

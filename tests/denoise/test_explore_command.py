@@ -36,6 +36,8 @@ def test_a_file_is_read_and_one_that_is_no_text_is_named(tmp_path: Path, capsys:
     (tmp_path / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\x00\x00")
     with pytest.raises(BadInput, match=r"picture\.png is not UTF-8 at byte 0"):
         cli.run(["explore", f"--file={tmp_path / 'picture.png'}"])
+    with pytest.raises(BadInput, match="is a folder; name a file for the page"):
+        cli.run(["explore", "--presets=t5_span", f"--html={tmp_path}"])
     with pytest.raises(BadInput, match="give one of them"):
         cli.run(["explore", "a text", f"--file={tmp_path / 'text.txt'}"])
 
