@@ -14,7 +14,6 @@ from denoise.explore.config import ExploreConfig, objectives
 from denoise.explore.exploration import Exploration, explore
 from denoise.explore.subject import A_SENTENCE, NoText, subject_of
 
-
 _ENDINGS = {"page": "html", "picture": "svg"}
 
 
