@@ -87,11 +87,11 @@ class DenoisingData(lightning.LightningDataModule):
         self.vocab = store.vocab
         self.num_steps = 0
         self.room = Room(corruption, config.source_len, config.target_len)
-        self.room.check(self.vocab)
         self.lengths = self.room.pad_to
         self.train_windows = Windows(store, self.room.stride, seed=config.seed, shuffle=True, period=self.room.period)
         self.held_out_windows = Windows(held_out, self.room.stride, seed=HELD_OUT_SEED, shuffle=False)
         self.num_held_out_windows = min(config.num_held_out_windows, len(self.held_out_windows))
+        self.room.check(self.vocab)
 
     @property
     def tokens_per_step(self) -> int:
