@@ -13,6 +13,7 @@ class BadInput(ValueError):
         ├── BadTokenizer                            data_prep.tokenizer    not a SentencePiece model, too small a text
         ├── BadStore                                data_prep.manifest     not prepared, cut short, other options
         ├── OutOfSentinels, NoControl               data_prep.vocab        more spans than sentinels; an old vocabulary
+        ├── BadProfile, NoPunkt, NoDetector, BadList data_prep.cleaning    unknown profiles, packages not installed
         ├── BadCorruption                           corruptions.protocol   options or lengths that make no sense
         ├── BadModel, BadOptimizer, BadSchedule     denoise.model, .train  values that cannot be trained
         ├── BadRun                                  denoise.train.config   a folder of another run, too small a budget

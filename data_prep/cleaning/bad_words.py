@@ -1,0 +1,68 @@
+"""Pages with a word of a given list. No list is shipped; that of C4 is LDNOOBW's (CC BY 4.0)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from data_prep.errors import BadInput
+
+_UNSPACED = ("ja", "th", "zh")
+_ALLOWED = {"ja": {"sm", "グロ", "女の子"}, "zh": {"性"}}
+"""Parts of so many ordinary words that C4 lets them pass."""
+
+_WORD = re.compile(r"\w+")
+
+
+class BadList(BadInput):
+    """A list of words that cannot be read, or that is empty."""
+
+
+class BadWords:
+    """The words of one language, ready for search."""
+
+    def __init__(self, words: Iterable[str], language: str = "en") -> None:
+        r"""Languages without blanks between words (ja, th, zh) are searched for parts of words.
+
+        >>> words = BadWords(["darn", "son of a gun", "$!@"])
+        >>> [words.found_in(text) for text in ("Oh DARN.", "darning", "a Son of a gun!", "son of a gunner", "x $!@\n")]
+        [True, False, True, False, True]
+        """
+        chosen = {word.strip() for word in words} - {""} - _ALLOWED.get(language, set())
+        if not chosen:
+            raise BadList("the list of bad words is empty; give a file with one word a line, or none")
+        self._parts = sorted(chosen) if language in _UNSPACED else []
+        spaced = set() if self._parts else chosen
+        self._single = {word for word in spaced if _WORD.fullmatch(word)}
+        # A phrase is looked for only where its longest word stands by itself; then the pattern has the last say.
+        self._phrases: dict[str, list[tuple[str, re.Pattern[str]]]] = {}
+        for phrase in sorted(spaced - self._single):
+            longest = max(_WORD.findall(phrase), key=len, default="")
+            pattern = re.compile(rf"(?:\W|^){re.escape(phrase)}(?:\W|$)")
+            self._phrases.setdefault(longest, []).append((phrase, pattern))
+
+    @classmethod
+    def read(cls, path: Path, language: str = "en") -> BadWords:
+        """From a UTF-8 file with one word or phrase a line. Raises BadList."""
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BadList(
+                f"{path} cannot be read as a list of words ({error}); give a UTF-8 file, one a line"
+            ) from None
+        try:
+            return cls(lines, language)
+        except BadList:
+            raise BadList(f"{path} holds no word; give a file with one word a line, or none") from None
+
+    def found_in(self, text: str) -> bool:
+        """Whether a word of the list stands in a text, in any case, with no letter, digit or _ beside it."""
+        lower = text.lower()
+        if self._parts:
+            return any(part in lower for part in self._parts)
+        words = {"", *_WORD.findall(lower)}
+        if not self._single.isdisjoint(words):
+            return True
+        near = (pair for word in self._phrases.keys() & words for pair in self._phrases[word])
+        return any(phrase in lower and pattern.search(lower) for phrase, pattern in near)

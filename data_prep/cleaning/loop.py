@@ -1,0 +1,150 @@
+"""All of cleaning as a plain loop in memory over its three stages: what any engine's result is held against."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from data_prep.cleaning.bad_words import BadWords
+from data_prep.cleaning.dedup import digest64, line_hashes, owners, priority, without_duplicates
+from data_prep.cleaning.language import Detector, langdetect, language_of
+from data_prep.cleaning.pages import Document, Dropped, Page
+from data_prep.cleaning.rules import Rules
+from data_prep.cleaning.tfds_reading import as_tfds_reads
+from data_prep.cleaning.urls import url_key
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judged:
+    """One page behind the first stage."""
+
+    key: str
+    """Copies of one page share it."""
+    rank: tuple[str | int, ...]
+    """Of several copies the one of the highest rank is kept, of equals the first."""
+    verdict: Document | Dropped
+    """What the rules say of its text; copies that will not be kept have one too."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shard:
+    """One file behind the first stage."""
+
+    judged: Sequence[Judged]
+    """Every page that may be kept, or keep an older copy from being so."""
+    num_pages: int
+    """Pages read."""
+    dropped: Mapping[str, int]
+    """Pages that take part in nothing, counted by reason."""
+    cut: Mapping[str, int]
+    """Lines cut, counted by reason."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cleaned:
+    """What is left of a crawl."""
+
+    documents: Sequence[Document]
+    """In the order of files and pages."""
+    num_left: Mapping[str, int]
+    """Pages left behind each step: read, admitted, newest, clean, deduplicated, language, kept."""
+    dropped: Mapping[str, int]
+    """Pages dropped, counted by reason; with `kept` they add up to `read`."""
+    cut: Mapping[str, int]
+    """Lines cut, counted by reason; by the rules also from pages that are dropped in the end."""
+
+
+def clean(pages: Iterable[Page], rules: Rules) -> Shard:
+    """The first stage: every page by itself."""
+    judged: list[Judged] = []
+    dropped: Counter[str] = Counter()
+    cut: Counter[str] = Counter()
+    num_pages = 0
+    for page in _as_read(pages, rules):
+        num_pages += 1
+        if unfit := rules.admits(page):
+            dropped[unfit.reason] += 1
+            continue
+        judged.append(
+            Judged(key=url_key(page.url, rules.profile), rank=_rank(page, rules), verdict=rules.clean(page, cut))
+        )
+    return Shard(judged=judged, num_pages=num_pages, dropped=dropped, cut=cut)
+
+
+def _as_read(pages: Iterable[Page], rules: Rules) -> Iterator[Page]:
+    if not rules.profile.eats_header_like_lines:
+        yield from pages
+        return
+    for page in pages:
+        yield from as_tfds_reads(page)
+
+
+def _rank(page: Page, rules: Rules) -> tuple[str | int, ...]:
+    if rules.profile.first_of_a_tie_wins:
+        return (page.timestamp,)
+    return (page.timestamp, digest64(page.url), digest64(page.text))
+
+
+def newest(shards: Sequence[Shard]) -> list[list[Judged]]:
+    """The second stage, first half: for each shard the pages that have no newer copy anywhere."""
+    best: dict[str, Judged] = {}
+    for shard in shards:
+        for page in shard.judged:
+            held = best.setdefault(page.key, page)
+            if page.rank > held.rank:
+                best[page.key] = page
+    return [[page for page in shard.judged if best[page.key] is page] for shard in shards]
+
+
+def owners_of(documents: Iterable[Document]) -> dict[int, int]:
+    """The second stage, second half: for each line the priority of the page that keeps it."""
+    return owners((line, place) for doc in documents for place in [priority(doc.url)] for line in line_hashes(doc.text))
+
+
+def finish(document: Document, rules: Rules, detect: Detector, bad_words: BadWords | None) -> Document | Dropped:
+    """The third stage, behind `without_duplicates`: language and bad words."""
+    language = language_of(document.text, rules.profile, detect)
+    if isinstance(language, Dropped):
+        return language
+    if bad_words and bad_words.found_in(document.text):
+        return Dropped("bad words")
+    return replace(document, language=language)
+
+
+def clean_all(
+    files: Sequence[Iterable[Page]],
+    rules: Rules,
+    *,
+    detect: Detector = langdetect,
+    bad_words: BadWords | None = None,
+) -> Cleaned:
+    """Files of pages → documents, all in memory."""
+    shards = [clean(pages, rules) for pages in files]
+    dropped: Counter[str] = sum((Counter(shard.dropped) for shard in shards), Counter())
+    cut: Counter[str] = sum((Counter(shard.cut) for shard in shards), Counter())
+    left = {"read": sum(shard.num_pages for shard in shards), "admitted": sum(len(shard.judged) for shard in shards)}
+
+    chosen = [page.verdict for shard in newest(shards) for page in shard]
+    dropped.update({"older copy": left["admitted"] - len(chosen)})
+    left["newest"] = len(chosen)
+
+    documents = _kept(chosen, dropped)
+    left["clean"] = len(documents)
+    lowest = owners_of(documents)
+    documents = _kept((without_duplicates(doc, lowest, rules, cut) for doc in documents), dropped)
+    left["deduplicated"] = len(documents)
+    documents = _kept((finish(doc, rules, detect, bad_words) for doc in documents), dropped)
+    left["kept"] = len(documents)
+    left["language"] = left["kept"] + dropped["bad words"]
+    return Cleaned(documents=documents, num_left=left, dropped=+dropped, cut=+cut)
+
+
+def _kept(verdicts: Iterable[Document | Dropped], dropped: Counter[str]) -> list[Document]:
+    documents = []
+    for verdict in verdicts:
+        if isinstance(verdict, Dropped):
+            dropped[verdict.reason] += 1
+        else:
+            documents.append(verdict)
+    return documents

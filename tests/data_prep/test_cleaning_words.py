@@ -1,0 +1,115 @@
+"""Languages as langdetect says them, and bad words as C4's pattern finds them."""
+
+from __future__ import annotations
+
+import builtins
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cleaning_pages import PROSE, english, page
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from data_prep.cleaning.bad_words import BadList, BadWords
+from data_prep.cleaning.language import Guess, NoDetector, _langdetect, langdetect, language_of
+from data_prep.cleaning.loop import clean_all
+from data_prep.cleaning.pages import Dropped
+from data_prep.cleaning.profiles import C4, Profile
+from data_prep.cleaning.rules import Rules
+
+WORDS = ["bad", "very bad", "b*d", "a-b", "é", "x_1", "$!", "bad.", " spaced ", "über alles"]
+TEXT = st.lists(st.sampled_from([*"abdx_1é$!*.- \n’", "bad", "very", "a-b", "über", "Alles", "BAD", "İ"]), max_size=12)
+
+
+@given(TEXT.map("".join), st.sets(st.sampled_from(WORDS), min_size=1))
+@example("so $! it is", {"$!"})
+@example("so a$!b it is", {"$!"})
+@example("a very bad one", {"very bad"})
+@example("a very badly", {"very bad"})
+def test_bad_words_are_those_the_one_pattern_finds(text: str, words: set[str]) -> None:
+    pattern = re.compile(r"(?:\W|^)({})(?:\W|$)".format("|".join(re.escape(word.strip()) for word in words)))
+    assert BadWords(words).found_in(text) == (pattern.search(text.lower()) is not None)
+
+
+def test_languages_without_blanks_are_searched_for_parts() -> None:
+    assert BadWords(["坏话"], "zh").found_in("他说坏话了。")
+    assert not BadWords(["坏话", "性"], "zh").found_in("可能性")
+    assert not BadWords(["坏话"], "en").found_in("他说坏话了。")
+
+
+def test_a_page_with_a_bad_word_is_dropped_for_its_reason() -> None:
+    words = BadWords(["captain"])
+    result = clean_all([[page(PROSE)]], Rules(C4), detect=english, bad_words=words)
+    assert (result.documents, result.dropped) == ([], {"bad words": 1})
+    assert (result.num_left["language"], result.num_left["kept"]) == (1, 0)
+
+
+def test_a_list_is_read_from_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "words"
+    path.write_text("bad\n\n very bad \n", encoding="utf-8")
+    assert BadWords.read(path).found_in("Very bad!")
+    assert not BadWords.read(path).found_in("badly"), "a blank line is no word that is everywhere"
+    path.write_text("\n \n")
+    with pytest.raises(BadList, match=r"words holds no word"):
+        BadWords.read(path)
+    path.write_bytes(b"\xff")
+    with pytest.raises(BadList, match=r"words cannot be read .* UTF-8"):
+        BadWords.read(path)
+    with pytest.raises(BadList, match=r"none cannot be read"):
+        BadWords.read(tmp_path / "none")
+    with pytest.raises(BadList, match="is empty"):
+        BadWords([""])
+
+
+@pytest.mark.parametrize(
+    ("guess", "verdict"),
+    [
+        (None, Dropped("language unknown")),
+        (Guess("en", 0.9899), Dropped("language unsure")),
+        (Guess("de", 0.5), Dropped("language unsure")),
+        (Guess("de", 0.999), Dropped("other language")),
+        (Guess("en", 0.99), "en"),
+    ],
+)
+def test_a_language_must_be_sure_and_the_one_asked_for(guess: Guess | None, verdict: str | Dropped) -> None:
+    assert language_of("text", C4, lambda text: guess) == verdict
+
+
+def test_chinese_is_one_language() -> None:
+    assert language_of("text", Profile(language="zh"), lambda text: Guess("zh-tw", 1.0)) == "zh-tw"
+
+
+def test_langdetect_says_the_same_again_and_again() -> None:
+    pytest.importorskip("langdetect_rs", reason="langdetect-rs is not installed")
+    mixed = "Der alte Kapitän ging nach Hause. The old captain went home."
+    first = langdetect(mixed)
+    assert first is not None and {langdetect(text) for text in (mixed, PROSE, mixed)} >= {first}
+    assert all(langdetect(mixed) == first for _ in range(20))
+    assert langdetect(PROSE) == Guess("en", pytest.approx(1, abs=1e-4))
+    assert langdetect("1234 !") is None
+
+
+def test_langdetect_rs_gives_the_bits_of_langdetect() -> None:
+    """The texts are short and mixed, so that the probabilities have all their digits."""
+    pytest.importorskip("langdetect_rs", reason="langdetect-rs is not installed")
+    original = pytest.importorskip("langdetect", reason="langdetect is not installed")
+    original.DetectorFactory.seed = 0
+    for text in ("Der alte captain", "Le road est long", "hola friend amigo", "Kapitän", PROSE):
+        best = original.detect_langs(text)[0]
+        assert langdetect(text) == Guess(best.lang, best.prob)
+
+
+def test_a_missing_detector_says_how_to_get_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    there = builtins.__import__
+
+    def without_detectors(name: str, *given: Any, **options: Any) -> Any:
+        if name.startswith("langdetect"):
+            raise ImportError(name)
+        return there(name, *given, **options)
+
+    monkeypatch.setattr(builtins, "__import__", without_detectors)
+    _langdetect.cache_clear()
+    with pytest.raises(NoDetector, match="pip install langdetect-rs"):
+        langdetect("text")
