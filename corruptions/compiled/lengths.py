@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from corruptions.compiled.draws import AT, BLOCKS_AT_ONCE, MADE, _make, choose, long_word
+from corruptions.compiled.draws import AT, BLOCKS_AT_ONCE, MADE, choose, is_fair, long_word, make_words
 from corruptions.compiled.space import FIXED, ONE, POISSON, POISSON_FROM_ONE, ZERO
 from corruptions.compiled.vectors import inner, merged
 from corruptions.span_lengths import FREE_TRIES, MAX_TRIES, TILT_LEVELS
 
-_LOW = np.uint64(0xFFFFFFFF)
 _HALF = np.uint64(32)
 _ONE = np.uint64(1)
 
@@ -47,16 +46,15 @@ def _multinomial(space, total, parts, least):
     for part in range(parts):
         lengths[part] = least
     bound = np.uint64(parts)
-    threshold = (_LOW + _ONE) % bound
     at, made = state[AT], state[MADE]
     for _ in range(total):
         while True:
             if at == made:
-                _make(words, state, BLOCKS_AT_ONCE)
+                make_words(words, state, BLOCKS_AT_ONCE)
                 at, made = state[AT], state[MADE]
             product = np.uint64(words[at]) * bound
             at += _ONE
-            if product & _LOW >= threshold:
+            if is_fair(product, bound):
                 break
         lengths[product >> _HALF] += 1
     state[AT] = at
