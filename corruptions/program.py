@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from corruptions.chain import Chain
-from corruptions.compiled import space as code
-from corruptions.compiled.rows import Program, make_loop
+from corruptions.compiled import codes as code
+from corruptions.compiled.loop import Program, make_loop
 from corruptions.denoising import Denoising
 from corruptions.deshuffling import Deshuffling
 from corruptions.document_rotation import DocumentRotation

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from corruptions.compiled.rows import Flat, Program, Store
-from corruptions.compiled.space import DONE, MAX_LENGTH, OUT_OF_SENTINELS, OUTSIDE, made_space
+from corruptions.compiled.codes import DONE, OUT_OF_SENTINELS, OUTSIDE
+from corruptions.compiled.loop import Flat, Program
+from corruptions.compiled.space import MAX_LENGTH, made_space
 from corruptions.compiled.vectors import WIDTH
 from corruptions.program import compiled_loop, is_compiled, moves_positions, program_of
 from corruptions.protocol import BadCorruption, Corruption
@@ -58,7 +59,7 @@ def run_compiled(ways: Ways, rows: Rows, vocab: Vocab, seed: int, out: Corrupted
     program = _program(_Same(ways.corruptions), _Same([vocab]), longest | 127)
     lens = (out.source.shape[1], out.target.shape[1])
     space, spare = _space(rows.tokens.dtype, max(lens))
-    store = Store(_bare(rows.tokens), _bare(rows.marks), *map(_own, rows[2:], _TYPES))
+    store = Rows(_bare(rows.tokens), _bare(rows.marks), *map(_own, rows[2:], _TYPES))
     if store.marks.dtype != np.uint8 or len(store.marks) != len(store.tokens):
         raise ValueError("marks must be uint8, and as many as there are tokens")
     positions = out.positions.reshape(-1) if out.positions is not None else np.empty(0, np.int32)

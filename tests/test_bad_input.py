@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -144,6 +145,7 @@ def test_a_disk_that_fills_up_in_mid_run_is_one_line(prepared: Path) -> None:
             check=False,
             cwd=folder,
             preexec_fn=limit,
+            env={**os.environ, "NUMBA_CACHE_DIR": folder},  # cold: the first thing that does not fit stops nothing
         )
         assert done.returncode == 2, done.stderr
         assert "Traceback" not in done.stderr

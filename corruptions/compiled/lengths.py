@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from corruptions.compiled.codes import FIXED, ONE, POISSON, POISSON_FROM_ONE, ZERO
 from corruptions.compiled.draws import AT, BLOCKS_AT_ONCE, MADE, choose, is_fair, long_word, make_words
-from corruptions.compiled.space import FIXED, ONE, POISSON, POISSON_FROM_ONE, ZERO
 from corruptions.compiled.vectors import inner, merged
 from corruptions.span_lengths import FREE_TRIES, MAX_TRIES, TILT_LEVELS
 

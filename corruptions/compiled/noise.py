@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from corruptions.compiled.draws import below, chance, choose
-from corruptions.compiled.lengths import composition, draw_lengths
-from corruptions.compiled.place import find_units, mend, place
-from corruptions.compiled.space import (
+from corruptions.compiled.codes import (
     EDGES,
     FIRST_PIVOT,
     FRAGMENT,
@@ -26,6 +23,9 @@ from corruptions.compiled.space import (
     TOKENS,
     WHOLE_WORDS,
 )
+from corruptions.compiled.draws import below, chance, choose
+from corruptions.compiled.lengths import composition, draw_lengths
+from corruptions.compiled.place import find_units, mend, place
 from corruptions.compiled.vectors import inner, merged
 from corruptions.placement import TRIES
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from corruptions.compiled.draws import begin, below, list_bits, permutation
-from corruptions.compiled.space import (
+from corruptions.compiled.codes import (
+    FEW_WORDS,
     NO_NOISE,
     NOISE,
     NUM_ORDERINGS,
@@ -14,10 +14,10 @@ from corruptions.compiled.space import (
     SENTENCES,
     ZERO,
 )
+from corruptions.compiled.draws import begin, below, list_bits, permutation
 from corruptions.compiled.vectors import WIDTH, copy_some, find_flag, inlined, inner
 from data_prep.vocab import SENTENCE_END
 
-_FEW = np.int64(64)
 _SENTENCE_END = np.uint8(SENTENCE_END)
 
 
@@ -66,7 +66,7 @@ def reorder(space, length, num_ends, epoch, window, codes):
     origin, moved_origin = space.origin, space.moved_origin
     for step in range(num_orderings):
         is_tracked = keeps_track or step + 1 < num_orderings
-        num_expected = length if codes[ORDERINGS + step] > ROTATION else _FEW
+        num_expected = length if codes[ORDERINGS + step] > ROTATION else FEW_WORDS
         begin(space.words, space.state, step, epoch, window, num_expected)
         first = ZERO
         for stretch in range(num_ends + 1):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from corruptions.compiled.draws import begin, below
-from corruptions.compiled.order import copy
-from corruptions.compiled.space import (
+from corruptions.compiled.codes import (
     EOS,
+    FEW_WORDS,
     HEAD,
     IGNORED,
     IN_ORDER,
@@ -21,12 +20,13 @@ from corruptions.compiled.space import (
     YES,
     ZERO,
 )
+from corruptions.compiled.draws import begin, below
+from corruptions.compiled.order import copy
 from corruptions.compiled.vectors import WIDTH, find_flag, inner, lowest_bit
 from corruptions.compiled.write import fill
 from data_prep.vocab import SENTENCE_END
 
 _SENTENCE_END = np.uint8(SENTENCE_END)
-_FEW = np.int64(64)
 
 
 @inner
@@ -42,7 +42,7 @@ def draw_pair(space, length, num_ends, epoch, window, codes, ids):
         second = second if nearest < 0 else nearest
         nearest = _nearest(space, num_cuts, second, length, 2 * length, 3)
         third = (second + length) // 2 if nearest < 0 else nearest
-    begin(space.words, space.state, codes[OPERATOR], epoch, window, _FEW)
+    begin(space.words, space.state, codes[OPERATOR], epoch, window, FEW_WORDS)
     is_no = below(space.words, space.state, TWO) == 1
     starts, ends = space.starts, space.lengths
     starts[0], ends[0], starts[1], ends[1] = ZERO, second, second, third

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from corruptions.compiled.codes import NONE, PROTECTED, ZERO
 from corruptions.compiled.draws import below, list_bits
 from corruptions.compiled.order import collect, copy
-from corruptions.compiled.space import NONE, PROTECTED, ZERO
 from corruptions.compiled.vectors import inner
 from corruptions.placement import TRIES
 from data_prep.vocab import WORD_START

@@ -20,8 +20,8 @@ merged = njit(inline="always")
 """For functions with one caller: they become part of it before anything is compiled, once and not on their own too."""
 
 WIDTH = 16
-"""Tokens copied at once: arrays that are copied from or into must have so many places to spare."""
-
+"""Tokens copied at once: arrays that are copied from or into must have so many places to spare, and twice as many
+where short stretches are copied."""
 
 LINE = 32
 """Tokens of two bytes that the processor fetches at once."""

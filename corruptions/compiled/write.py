@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from corruptions.compiled.draws import below, choose
-from corruptions.compiled.order import copy, copy_short
-from corruptions.compiled.space import (
+from corruptions.compiled.codes import (
     ANY_TOKENS,
     EOS,
     FIRST_TEXT,
@@ -32,6 +30,8 @@ from corruptions.compiled.space import (
     TWO,
     ZERO,
 )
+from corruptions.compiled.draws import below, choose
+from corruptions.compiled.order import copy, copy_short
 from corruptions.compiled.vectors import WIDTH, fill_some, inlined, inner, merged
 
 

@@ -8,13 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numba import njit
 
-from corruptions.compiled.draws import KEY_HIGH, KEY_LOW, begin
-from corruptions.compiled.noise import draw_noise
-from corruptions.compiled.order import copy, reorder
-from corruptions.compiled.pairs import draw_pair, write_pair
-from corruptions.compiled.space import (
+from corruptions.compiled.codes import (
     ANY_TOKENS,
     DONE,
+    FEW_WORDS,
     FIRST_TEXT,
     FRAGMENT,
     LAW,
@@ -43,6 +40,10 @@ from corruptions.compiled.space import (
     WHOLE_WORDS,
     ZERO,
 )
+from corruptions.compiled.draws import KEY_HIGH, KEY_LOW, begin
+from corruptions.compiled.noise import draw_noise
+from corruptions.compiled.order import copy, reorder
+from corruptions.compiled.pairs import draw_pair, write_pair
 from corruptions.compiled.vectors import LINE, WIDTH, fetch_ahead, find_special, inner, lowest_bit, merged
 from corruptions.compiled.write import (
     fill,
@@ -57,7 +58,6 @@ from corruptions.draws import REPLACEMENTS
 
 _REPLACEMENTS = np.int64(REPLACEMENTS)
 _NUM_EPOCHS = np.int64(1 << 24)  # as many as Draws has; above lie the bits of the operator
-_FEW = np.int64(64)
 
 
 class Program(NamedTuple):
@@ -68,27 +68,16 @@ class Program(NamedTuple):
     tables: np.ndarray
     """int64 [corruptions, NUM_TABLES, lengths]."""
     thresholds: np.ndarray
-    """uint64 [corruptions, 3, ...]: of bounded lengths, of keeping a list, and of where a fragment is."""
+    """uint64 [corruptions, 2 * TILT_LEVELS, ...]: of bounded lengths and of keeping a list; or, in the first row, of a
+    fragment at the start and at the end."""
     ids: np.ndarray
     """int64 [NUM_IDS]: of the vocabulary."""
     sentinels: np.ndarray
     """int64: in the order of use."""
 
 
-class Store(NamedTuple):
-    """The windows: what corruptions.batch.Rows holds, with arrays of fixed types."""
-
-    tokens: np.ndarray
-    marks: np.ndarray
-    starts: np.ndarray
-    lengths: np.ndarray
-    epochs: np.ndarray
-    windows: np.ndarray
-    parts: np.ndarray
-
-
 class Flat(NamedTuple):
-    """The columns of a batch, each row behind the other, or one row with WIDTH places to spare.
+    """The columns of a batch, each row behind the other, or one row with twice WIDTH places to spare.
 
     Positions are empty where they are 0, 1, 2, ... in every row.
     """
@@ -184,7 +173,7 @@ def _write(space, planned, out, at, lens, store, row, length, num_hidden, progra
         return
     text_at = write_source(space, read, out.source, at[0], at[0] + lens[0], length, num_spans, codes, program)
     if codes[RANDOM_MARKS] != ONLY_MASKS:
-        begin(space.words, space.state, _REPLACEMENTS, store.epochs[row], store.windows[row], _FEW)
+        begin(space.words, space.state, _REPLACEMENTS, store.epochs[row], store.windows[row], FEW_WORDS)
         marks = num_spans if codes[RANDOM_MARKS] == ANY_TOKENS else length
         num_masked = program.tables[store.parts[row], MASKED_OF, marks]
         replace_masks(space, read, out.source, text_at, num_spans, num_hidden, num_masked, codes, program.ids)
@@ -261,11 +250,24 @@ def make_loop(fingerprint: int) -> Any:
         return num_rows, DONE
 
     try:
-        return njit(cache=True, nogil=True)(loop)
-    except (RuntimeError, OSError):  # neither the folder of this package nor a user's own can be written to
-        warnings.warn(
-            "compiled corruptions cannot be kept on this machine, and every process compiles them anew, for ten "
-            "seconds or more; set NUMBA_CACHE_DIR to a folder that can be written to",
-            stacklevel=2,
-        )
+        kept = njit(cache=True, nogil=True)(loop)
+    except RuntimeError:  # neither the folder of this package nor a user's own can be written to
+        _warn_that_it_is_not_kept()
         return njit(nogil=True)(loop)
+
+    def run(*arguments):
+        try:
+            return kept(*arguments)
+        except OSError:  # the disk is full: what was compiled is in memory all the same
+            _warn_that_it_is_not_kept()
+            return kept(*arguments)
+
+    return run
+
+
+def _warn_that_it_is_not_kept() -> None:
+    warnings.warn(
+        "compiled corruptions cannot be kept on this disk, and every process compiles them anew, for ten seconds or "
+        "more; make room, or set NUMBA_CACHE_DIR to a folder that can be written to",
+        stacklevel=3,
+    )
