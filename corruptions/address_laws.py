@@ -10,7 +10,7 @@ from corruptions.draws import Draws
 from corruptions.laws import Found
 from corruptions.planned import PlannedCorruption
 from corruptions.protocol import BadCorruption, Corruption, Window
-from corruptions.trial import arrays, read_only
+from corruptions.trial import arrays, guarded_copy
 from data_prep.vocab import OutOfSentinels, Vocab
 
 Place = tuple[int, int, int, int]
@@ -41,7 +41,7 @@ _OPERATORS: dict[str, Relation] = {"two steps of a chain": lambda a, b, c: ((a, 
 def is_unrelated_elsewhere(corruption: Corruption, window: Window, vocab: Vocab) -> Found:
     """Noise differs from window to window, epoch to epoch and seed to seed."""
     # One that draws nothing, and does the same everywhere, keeps this law.
-    given = read_only(window)
+    given = guarded_copy(window)
 
     def example(place: Place) -> bytes:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import lru_cache
-from math import isqrt
 
 import numpy as np
 
@@ -17,8 +16,9 @@ _NUM_ROUNDS = 10
 _BLOCKS_A_REFILL = 32  # 128 words: most windows need fewer, and the cost of a refill hardly depends on its size
 _LOW_WORDS = np.uint64(_WORD_MASK)
 _HALF = np.uint64(32)
-REPLACEMENTS, PARTS, _INDEX_OPERATOR = 253, 254, 255
-_NUM_INDEX_ROUNDS = 8
+REPLACEMENTS, PARTS, ORDER = 253, 254, 255
+"""Operators with a meaning of their own: what is shown in place of masks, the part of a mixture, and the order in
+which windows are visited. Those of a corruption count from 0."""
 
 
 class Draws:
@@ -36,7 +36,7 @@ class Draws:
     array([3, 2, 4, 0, 1], dtype=int32)
 
     Seed and window are 64-bit, epoch is 24-bit and operator 8-bit. The operators of a corruption count from
-    0; 253 draws what is shown in place of masks, 254 the part of a mixture, 255 belongs to permuted_index.
+    0; those with a meaning of their own count down from 255.
 
     Source: Salmon, Moraes, Dror, Shaw: Parallel random numbers: as easy as 1, 2, 3 (SC 2011).
     """
@@ -161,43 +161,3 @@ def _round_keys(key: int) -> tuple[np.ndarray, ...]:
         )
         for r in range(_NUM_ROUNDS)
     )
-
-
-def permuted_index(i: int, n: int, *, seed: int, epoch: int) -> int:
-    """Where i goes in a random order of 0 .. n - 1 that is never written down.
-
-    A bijection of range(n) for each (seed, epoch), in constant memory: windows are visited in random
-    order by asking for the i-th.
-
-    >>> [permuted_index(i, 8, seed=1, epoch=0) for i in range(8)]
-    [5, 4, 0, 3, 6, 7, 1, 2]
-
-    i is written as two digits, of bases a and b with a * b just above n; each round adds a keyed hash of
-    one digit to the other (a Feistel network), and a result of n or more goes round again.
-    """
-    if not 0 <= i < n:
-        raise ValueError(f"permuted_index({i}, {n}): i must lie in 0 .. n - 1")
-    base = isqrt(n - 1) + 1
-    other_base = -(-n // base)
-    keys = _index_keys(seed, epoch)
-    while True:
-        high, low = divmod(i, base)
-        for round_number in range(0, _NUM_INDEX_ROUNDS, 2):
-            low = (low + _mix(high ^ keys[round_number])) % base
-            high = (high + _mix(low ^ keys[round_number + 1])) % other_base
-        i = high * base + low
-        if i < n:
-            return i
-
-
-@lru_cache(maxsize=64)
-def _index_keys(seed: int, epoch: int) -> tuple[int, ...]:
-    draws = Draws(seed, epoch, 0, _INDEX_OPERATOR)
-    return tuple(draws.word() << 32 | draws.word() for _ in range(_NUM_INDEX_ROUNDS))
-
-
-def _mix(x: int) -> int:
-    """The 64-bit finaliser of SplitMix64: every bit of x reaches every bit of the result."""
-    x = ((x ^ (x >> 30)) * 0xBF58476D1CE4E5B9) & 0xFFFFFFFFFFFFFFFF
-    x = ((x ^ (x >> 27)) * 0x94D049BB133111EB) & 0xFFFFFFFFFFFFFFFF
-    return x ^ (x >> 31)

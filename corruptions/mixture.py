@@ -8,7 +8,9 @@ from fractions import Fraction
 from functools import cached_property
 from math import lcm
 
-from corruptions.draws import PARTS, Draws, threshold_of
+import numpy as np
+
+from corruptions.draws import PARTS, Draws, philox, threshold_of
 from corruptions.noise import ends, number
 from corruptions.plan import exact
 from corruptions.protocol import BadCorruption, Bools, Corruption, Example, Lengths, Window
@@ -17,6 +19,7 @@ from data_prep.vocab import Vocab
 
 _MAX_PERIOD = 1000
 _OFFSET_ADDRESS = 2**64 - 1
+_LOW_WORD, _HALF = np.uint64(0xFFFFFFFF), np.uint64(32)
 
 
 class Draw(Enum):
@@ -99,15 +102,26 @@ class Mixture(Corruption):
         period = self.period
         return tuple(place for place, share in enumerate(self.shares) for _ in range(int(share * period)))
 
+    def numbers_of(self, seed: int, epochs: np.ndarray, windows: np.ndarray) -> np.ndarray:
+        """int64[B]: the numbers of the parts that corrupt the windows of these addresses."""
+        windows = windows.astype(np.uint64)
+        if self.draw is Draw.STRATIFIED:
+            turns = (windows % np.uint64(self.period)).astype(np.int64)
+            for epoch in set(epochs.tolist()):
+                turns[epochs == epoch] += Draws(seed, epoch, _OFFSET_ADDRESS, PARTS).below(self.period)
+            return np.array(self.pattern, dtype=np.int64)[turns % self.period]
+        counters = np.zeros((4, len(windows)), dtype=np.uint64)
+        counters[1] = np.uint64(PARTS << 24) | epochs.astype(np.uint64)
+        counters[2], counters[3] = windows & _LOW_WORD, windows >> _HALF
+        words = philox(counters, seed)
+        # A threshold of 2^64, behind which no draw lies, does not fit into 64 bits and is not needed.
+        thresholds = np.array([threshold for threshold in self.thresholds if threshold < 1 << 64], dtype=np.uint64)
+        return np.searchsorted(thresholds, words[0] << _HALF | words[1], side="right")
+
     def number_of(self, draws: Draws) -> int:
         """The number of the part that corrupts the window of this address."""
         seed, epoch, window, _ = draws.address
-        if self.draw is Draw.STRATIFIED:
-            offset = Draws(seed, epoch, _OFFSET_ADDRESS, PARTS).below(self.period)
-            return self.pattern[(window + offset) % self.period]
-        own = draws.operator(PARTS)
-        word = own.word() << 32 | own.word()
-        return next(place for place, threshold in enumerate(self.thresholds) if word < threshold)
+        return int(self.numbers_of(seed, np.array([epoch]), np.array([window], dtype=np.uint64))[0])
 
     def chosen(self, draws: Draws) -> Corruption:
         """The part that corrupts the window of this address."""

@@ -43,6 +43,21 @@ class Window(NamedTuple):
     """True at tokens that are never noise: document ends and other special ids."""
 
 
+def read_only(window: Window) -> Window:
+    """The same window, whose arrays refuse to be written to.
+
+    >>> flags = np.zeros(2, dtype=bool)
+    >>> window = read_only(Window(np.array([5, 6], dtype=np.int32), flags, flags, flags))
+    >>> window.tokens[0] = 1
+    Traceback (most recent call last):
+        ...
+    ValueError: assignment destination is read-only
+    """
+    for array in window:
+        array.flags.writeable = False
+    return window
+
+
 class Example(NamedTuple):
     """What the encoder reads and what the decoder must say."""
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from corruptions.protocol import Bools, Example, Lengths, Window
+from corruptions.protocol import Bools, Example, Lengths, Window, read_only
 from data_prep.vocab import SENTENCE_END, WORD_START, Vocab
 
 IGNORED = -100
@@ -40,10 +40,9 @@ class Rows(NamedTuple):
         stop = start + (int(self.lengths[row]) if length is None else length)
         tokens = np.asarray(self.tokens[start:stop]).astype(np.int32)
         marks = np.asarray(self.marks[start:stop])
-        window = Window(tokens, (marks & SENTENCE_END) != 0, (marks & WORD_START) != 0, vocab.is_special[tokens])
-        for column in window:
-            column.flags.writeable = False
-        return window
+        return read_only(
+            Window(tokens, (marks & SENTENCE_END) != 0, (marks & WORD_START) != 0, vocab.is_special[tokens])
+        )
 
 
 class CorruptedRows(NamedTuple):

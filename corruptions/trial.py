@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 
 from corruptions.draws import Draws
-from corruptions.protocol import Bools, Corruption, Example, Int32s, Window
+from corruptions.protocol import Bools, Corruption, Example, Int32s, Window, read_only
 from data_prep.vocab import OutOfSentinels, Vocab
 
 
@@ -50,7 +50,7 @@ class Trial:
     @cached_property
     def given(self) -> Window:
         """A copy of the window whose arrays refuse to be written to."""
-        return read_only(self.window)
+        return guarded_copy(self.window)
 
     @cached_property
     def outcome(self) -> Example | Exception:
@@ -131,12 +131,9 @@ def in_short(values: Sequence[object] | np.ndarray, most: int = 24) -> str:
     return f"[{', '.join(map(str, shown))}{rest}]"
 
 
-def read_only(window: Window) -> Window:
+def guarded_copy(window: Window) -> Window:
     """A copy of the window whose arrays refuse to be written to."""
-    copied = Window(*(column.copy() for column in window))
-    for column in copied:
-        column.flags.writeable = False
-    return copied
+    return read_only(Window(*(column.copy() for column in window)))
 
 
 def _global_state() -> tuple[object, ...]:

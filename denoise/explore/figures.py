@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from corruptions import Corruption, Draws, Example, Mixture, Window
+from corruptions.protocol import read_only
 from corruptions.statistics import Statistics, measured_parts, sum_of
 from data_prep.errors import BadInput
 from data_prep.vocab import SENTENCE_END, WORD_START, Vocab
 from denoise.explore.config import ExploreConfig, Objective
 from denoise.explore.drawing import failure
 from denoise.explore.subject import made_vocab, visible
-from denoise.feed.windows import read_only
 
 if TYPE_CHECKING:
     from data_prep.tokens import TokenStore

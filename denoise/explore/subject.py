@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from corruptions import Window
+from corruptions.protocol import read_only
 from data_prep.errors import BadInput
 from data_prep.vocab import CONTROLS, Vocab
-from denoise.feed.windows import read_only
 
 A_SENTENCE = (
     "Fellow-citizens, we cannot escape history. We of this Congress and this administration will be remembered in "

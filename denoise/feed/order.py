@@ -7,9 +7,8 @@ from math import isqrt
 
 import numpy as np
 
-from corruptions.draws import philox
+from corruptions.draws import ORDER, philox
 
-_ORDER_OPERATOR = 255  # of Draws: the one of permuted_index
 _NUM_ROUNDS = 8
 _LOW_WORDS = 0xFFFFFFFF
 
@@ -24,7 +23,9 @@ def visiting_order(places: np.ndarray, num_windows: int, *, seed: int, epoch: in
     >>> order, order % 2
     (array([0, 5, 4, 3, 2, 7, 6, 1]), array([0, 1, 0, 1, 0, 1, 0, 1]))
 
-    With a period of 1 this is `corruptions.draws.permuted_index` of every place; each class has keys of its own.
+    The order is never written down: a place is two digits, of bases a and b with a * b just above n; each round
+    adds a keyed hash of one digit to the other (a Feistel network), and a result of n or more goes round again.
+    Each class has keys of its own.
     """
     turns, classes = np.divmod(places, period)
     keys = _keys(seed, epoch, period)[:, classes]
@@ -32,7 +33,7 @@ def visiting_order(places: np.ndarray, num_windows: int, *, seed: int, epoch: in
 
 
 def _permuted(turns: np.ndarray, n: int, keys: np.ndarray) -> np.ndarray:
-    """A Feistel network on two digits, whose product of bases is just above n; n or more goes round again."""
+    """Each class's own order, by the keys of its places."""
     base = isqrt(n - 1) + 1
     bases = np.uint64(base), np.uint64(-(-n // base))
     found = turns.astype(np.uint64)
@@ -54,14 +55,14 @@ def _keys(seed: int, epoch: int, period: int) -> np.ndarray:
     classes = np.repeat(np.arange(period, dtype=np.uint64), num_blocks)
     counters = np.zeros((4, period * num_blocks), dtype=np.uint64)
     counters[0] = np.tile(np.arange(num_blocks, dtype=np.uint64), period)
-    counters[1] = _ORDER_OPERATOR << 24 | epoch
+    counters[1] = ORDER << 24 | epoch
     counters[2] = classes & np.uint64(_LOW_WORDS)
     words = philox(counters, seed).T.reshape(period, _NUM_ROUNDS, 2)
     return np.ascontiguousarray((words[..., 0] << np.uint64(32) | words[..., 1]).T)
 
 
 def _mix(x: np.ndarray) -> np.ndarray:
-    """The 64-bit finaliser of SplitMix64."""
+    """The 64-bit finaliser of SplitMix64: every bit of x reaches every bit of the result."""
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return x ^ (x >> np.uint64(31))

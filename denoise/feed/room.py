@@ -8,13 +8,9 @@ from typing import NamedTuple, TypeGuard
 import numpy as np
 
 from corruptions import Corruption, Draws, Lengths, Mixture, Window
-from corruptions.draws import PARTS, philox
+from corruptions.protocol import read_only
 from corruptions.schedules import schedules_in
 from data_prep.vocab import Vocab
-from denoise.feed.windows import read_only
-
-_LOW_WORDS = np.uint64(0xFFFFFFFF)
-_HALF = np.uint64(32)
 
 
 class Assignment(NamedTuple):
@@ -56,7 +52,6 @@ class Room:
         self._schedules = schedules_in(corruption)
         self._current: tuple[list[float], Corruption] | None = None
         self._now_fitting: list[tuple[Corruption, int]] = []
-        self._patterns: dict[tuple[int, int], np.ndarray] = {}
 
     @property
     def has_schedules(self) -> bool:
@@ -120,9 +115,7 @@ class Room:
         self, current: Corruption, seed: int, epochs: np.ndarray, windows: np.ndarray
     ) -> tuple[Sequence[Corruption], np.ndarray]:
         if _is_mixture(current):
-            if current.period > 1:
-                return current.parts, self._stratified(current, seed, epochs, windows)
-            return current.parts, _drawn(current, seed, epochs, windows)
+            return current.parts, current.numbers_of(seed, epochs, windows)
         if type(current).chosen is Corruption.chosen:
             return (current,), np.zeros(len(windows), dtype=np.int64)
         addresses = zip(epochs.tolist(), windows.tolist(), strict=True)
@@ -131,35 +124,13 @@ class Room:
         places = {id(part): number for number, part in enumerate(parts)}
         return parts, np.array([places[id(part)] for part in chosen], dtype=np.int64)
 
-    def _stratified(self, mixture: Mixture, seed: int, epochs: np.ndarray, windows: np.ndarray) -> np.ndarray:
-        numbers = np.empty(len(windows), dtype=np.int64)
-        for epoch in np.unique(epochs).tolist():
-            if (seed, epoch) not in self._patterns:
-                turn = [mixture.number_of(Draws(seed, epoch, window)) for window in range(mixture.period)]
-                self._patterns = {(seed, epoch): np.array(turn, dtype=np.int64)}
-            rows = epochs == epoch
-            numbers[rows] = self._patterns[seed, epoch][windows[rows] % mixture.period]
-        return numbers
-
 
 def _is_mixture(corruption: Corruption) -> TypeGuard[Mixture]:
     """Whether it is one whose parts are picked as Mixture does; a subclass may do otherwise, and is asked."""
     if not isinstance(corruption, Mixture):
         return False
     own = type(corruption)
-    return (own.number_of, own.chosen) == (Mixture.number_of, Mixture.chosen)
-
-
-def _drawn(mixture: Mixture, seed: int, epochs: np.ndarray, windows: np.ndarray) -> np.ndarray:
-    """`mixture.number_of` of every address: the first 64 bits of its stream against the thresholds."""
-    numbers = windows.astype(np.uint64)
-    counters = np.zeros((4, len(numbers)), dtype=np.uint64)
-    counters[1] = np.uint64(PARTS << 24) | epochs.astype(np.uint64)
-    counters[2], counters[3] = numbers & _LOW_WORDS, numbers >> _HALF
-    words = philox(counters, seed)
-    # A threshold of 2^64, behind which no draw lies, does not fit into 64 bits and is not needed.
-    thresholds = [threshold for threshold in mixture.thresholds if threshold < 1 << 64]
-    return np.searchsorted(np.array(thresholds, dtype=np.uint64), words[0] << _HALF | words[1], side="right")
+    return (own.numbers_of, own.number_of, own.chosen) == (Mixture.numbers_of, Mixture.number_of, Mixture.chosen)
 
 
 def _longest_window(part: Corruption, pad_to: Lengths, at_most: int) -> int:

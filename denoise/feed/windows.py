@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from corruptions import Draws, Window
+from corruptions import Draws
 from data_prep.tokens import BadStore, TokenStore
 from denoise.feed.order import visiting_order
 
@@ -85,19 +85,3 @@ class Windows:
 @lru_cache(maxsize=4)
 def _shift(seed: int, epoch: int, stride: int) -> int:
     return Draws(seed=seed, epoch=epoch, window=_SHIFT_ADDRESS).below(stride)
-
-
-def read_only(window: Window) -> Window:
-    """The same window, whose arrays refuse to be written to.
-
-    >>> import numpy as np
-    >>> flags = np.zeros(2, dtype=bool)
-    >>> window = read_only(Window(np.array([5, 6], dtype=np.int32), flags, flags, flags))
-    >>> window.tokens[0] = 1
-    Traceback (most recent call last):
-        ...
-    ValueError: assignment destination is read-only
-    """
-    for array in window:
-        array.flags.writeable = False
-    return window

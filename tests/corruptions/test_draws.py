@@ -3,7 +3,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from corruptions.draws import Draws, permuted_index, philox
+from corruptions.draws import Draws, philox
 from data_prep.errors import BadInput
 
 ONES = 0xFFFFFFFF
@@ -146,38 +146,3 @@ def test_neighbouring_windows_epochs_and_seeds_are_independent():
     ):
         firsts = np.array([Draws(*address).below(4) for address in addresses])
         assert chi_square(np.bincount(4 * firsts[:-1] + firsts[1:], minlength=16)) < 37.7  # 15, p = 0.001
-
-
-def test_the_permuted_index_is_a_bijection_for_every_length():
-    for n in [*range(1, 300), *range(300, 2000, 37), 1936, 1937, 2000]:
-        seen = bytearray(n)
-        for i in range(n):
-            seen[permuted_index(i, n, seed=n % 3, epoch=n % 5)] = 1
-        assert all(seen), n
-
-
-def test_the_permuted_index_is_another_order_at_another_epoch_or_seed():
-    orders = [
-        [permuted_index(i, 1000, seed=seed, epoch=epoch) for i in range(1000)]
-        for seed, epoch in [(0, 0), (0, 1), (1, 0), (1 << 40, 0)]
-    ]
-    for one in range(4):
-        for two in range(one):
-            same = sum(a == b for a, b in zip(orders[one], orders[two], strict=True))
-            assert same < 8  # one on average, if the orders are independent
-
-
-@pytest.mark.parametrize("n", [2, 3, 5, 24, 100])
-def test_each_index_goes_everywhere_equally_often(n):
-    places = np.zeros((n, n), dtype=int)
-    for seed in range(40 * n if n < 50 else 20 * n):
-        for i in range(n) if n < 50 else (0, 1, n - 1):
-            places[i, permuted_index(i, n, seed=seed, epoch=0)] += 1
-    for counts in places[places.sum(axis=1) > 0]:
-        assert chi_square(counts) < n - 1 + 5 * np.sqrt(2 * (n - 1)) + 6
-
-
-def test_the_permuted_index_holds_for_large_lengths():
-    n = 10**12 + 39
-    assert len({permuted_index(i, n, seed=0, epoch=0) for i in range(1000)}) == 1000
-    assert permuted_index(n - 1, n, seed=0, epoch=0) < n

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from corruptions.draws import permuted_index
 from data_prep.tokens import BadStore, TokenStore
 from denoise.feed.order import visiting_order
 from denoise.feed.windows import Windows
@@ -18,18 +17,46 @@ def store(prepared: Path) -> TokenStore:
     return TokenStore.open(prepared, split="train")
 
 
-@pytest.mark.parametrize("num_windows", [1, 2, 3, 7, 8, 100, 101, 4000])
-def test_an_order_without_classes_is_permuted_index(num_windows: int) -> None:
-    order = visiting_order(np.arange(num_windows), num_windows, seed=2**64 - 1, epoch=3)
-    expected = [permuted_index(place, num_windows, seed=2**64 - 1, epoch=3) for place in range(num_windows)]
-    assert order.tolist() == expected
+def order_of(num_windows: int, *, seed: int = 0, epoch: int = 0) -> np.ndarray:
+    return visiting_order(np.arange(num_windows), num_windows, seed=seed, epoch=epoch)
 
 
-@pytest.mark.parametrize("num_windows", [10**6 + 3, 2**40 + 15])
-def test_an_order_of_many_windows_is_permuted_index(num_windows: int) -> None:
-    places = np.array([0, 1, 12345, num_windows // 2, num_windows - 1])
-    order = visiting_order(places, num_windows, seed=1, epoch=0)
-    assert order.tolist() == [permuted_index(place, num_windows, seed=1, epoch=0) for place in places.tolist()]
+def test_the_order_of_an_epoch_never_changes() -> None:
+    """Runs of an earlier day are repeated with it."""
+    assert order_of(8, seed=1).tolist() == [5, 4, 0, 3, 6, 7, 1, 2]
+    places = np.array([0, 1, 12345, 2**39 + 7, 2**40 + 14])
+    assert visiting_order(places, 2**40 + 15, seed=2**64 - 1, epoch=3).tolist() == GOLDEN_PLACES
+
+
+GOLDEN_PLACES = [419139498878, 315619982604, 61975445063, 703146015966, 365790414268]
+
+
+def test_an_order_is_a_bijection_for_every_length() -> None:
+    for n in [*range(1, 300), *range(300, 2000, 37), 1936, 1937, 2000]:
+        assert sorted(order_of(n, seed=n % 3, epoch=n % 5).tolist()) == list(range(n)), n
+
+
+def test_another_epoch_or_seed_is_another_order() -> None:
+    orders = [order_of(1000, seed=seed, epoch=epoch) for seed, epoch in [(0, 0), (0, 1), (1, 0), (1 << 40, 0)]]
+    for one in range(4):
+        for two in range(one):
+            assert (orders[one] == orders[two]).sum() < 8  # one on average, if the orders are independent
+
+
+@pytest.mark.parametrize("n", [2, 3, 5, 24, 100])
+def test_each_place_shows_every_window_equally_often(n: int) -> None:
+    num_orders = 40 * n if n < 50 else 20 * n
+    orders = np.array([order_of(n, seed=seed) for seed in range(num_orders)])
+    for place in range(n) if n < 50 else (0, 1, n - 1):
+        counts = np.bincount(orders[:, place], minlength=n)
+        expected = num_orders / n
+        assert ((counts - expected) ** 2 / expected).sum() < n - 1 + 5 * np.sqrt(2 * (n - 1)) + 6
+
+
+def test_an_order_of_more_windows_than_could_be_listed() -> None:
+    n = 10**12 + 39
+    places = visiting_order(np.append(np.arange(1000), n - 1), n, seed=0, epoch=0)
+    assert len(set(places.tolist())) == 1001 and (places < n).all()
 
 
 @pytest.mark.parametrize(("period", "num_windows"), [(1, 35), (5, 35), (7, 35), (35, 35), (7, 7000)])
