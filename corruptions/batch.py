@@ -9,11 +9,11 @@ import numpy as np
 from corruptions.compiled.space import MAX_LENGTH
 from corruptions.draws import Draws
 from corruptions.protocol import BadCorruption, Corruption, Example, Lengths, Window
-from corruptions.rows import IGNORED, CorruptedRows, Rows, decoder_input_of, write_row
+from corruptions.rows import IGNORED, CorruptedRows, Rows, write_row
 from corruptions.run_compiled import prepared, run_compiled
 from data_prep.vocab import Vocab
 
-__all__ = ["IGNORED", "CorruptedRows", "Rows", "corrupt_rows", "decoder_input_of", "run_plain", "write_row"]
+__all__ = ["IGNORED", "CorruptedRows", "Rows", "corrupt_rows"]
 
 
 def corrupt_rows(
@@ -41,6 +41,10 @@ def corrupt_rows(
     out.demand_shape(num_rows, pad_to)
     if ways.moves_positions and out.positions is None:
         raise ValueError("out has no positions, and one of the corruptions keeps those of the window")
+    if num_rows and not 0 <= int(rows.parts.min()) <= int(rows.parts.max()) < len(corruptions):
+        raise ValueError(
+            f"parts of rows go from {rows.parts.min()} to {rows.parts.max()}; give 0 to {len(corruptions) - 1}"
+        )
     is_plain = ways.is_plain[rows.parts] | (rows.lengths > MAX_LENGTH)
     if not is_plain.any():
         run_compiled(ways, rows, vocab, seed, out)
@@ -54,6 +58,9 @@ def corrupt_rows(
             if column is not None:
                 column[compiled] = part
     for row in np.flatnonzero(is_plain).tolist():
+        start, length = int(rows.starts[row]), int(rows.lengths[row])
+        if start < 0 or length < 0 or start + length > len(rows.tokens):
+            raise ValueError(f"row {row} lies outside the tokens: {length} from {start} on of {len(rows.tokens)}")
         run_plain(corruptions[rows.parts[row]], rows, row, vocab, seed=seed, pad_to=pad_to, out=out)
     return out
 

@@ -7,7 +7,6 @@ from functools import cached_property
 
 from corruptions.noise import Fragment
 from corruptions.planned import NoisyCorruption
-from corruptions.protocol import demand_rate
 from corruptions.render import Said, Shown
 from corruptions.schedules import Schedule
 
@@ -42,10 +41,6 @@ class MaskedFragment(NoisyCorruption):
 
     shown = Shown.MASK_EACH
     said = Said.FRAGMENT
-
-    def __post_init__(self) -> None:
-        demand_rate(self)
-        self.noise  # noqa: B018, refuses what cannot be
 
     @cached_property
     def noise(self) -> Fragment:

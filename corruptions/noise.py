@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from enum import Enum
+from fractions import Fraction
 
 import numpy as np
 
@@ -17,6 +18,9 @@ from corruptions.schedules import Schedule
 
 class Noise(ABC):
     """A law of which tokens of a window are hidden. Subclasses are frozen keyword-only dataclasses."""
+
+    hides_protected = False
+    """Whether protected tokens may be hidden with the rest; they are never noise."""
 
     @abstractmethod
     def plan(self, window: Window, draws: Draws) -> Plan:
@@ -141,13 +145,16 @@ class Fragment(Noise):
         start = self._start(len(eligible) - num_noise, draws)
         return Plan.of_tokens(eligible[start : start + num_noise], window_len=len(window.tokens))
 
-    def _start(self, last_start: int, draws: Draws) -> int:
+    def chances(self) -> tuple[Fraction, Fraction]:
+        """That the fragment is at the start; and, where it is not, that it is at the end."""
         at_start, at_end = exact(self.start_fraction), exact(self.end_fraction)
+        return at_start, at_end / (1 - at_start) if at_start < 1 else Fraction(0)
+
+    def _start(self, last_start: int, draws: Draws) -> int:
+        at_start, at_end = self.chances()
         if draws.chance(at_start):
             return 0
-        if at_start < 1 and draws.chance(at_end / (1 - at_start)):
-            return last_start
-        return draws.below(last_start + 1)
+        return last_start if draws.chance(at_end) else draws.below(last_start + 1)
 
 
 class Split(Enum):
@@ -168,6 +175,8 @@ class Suffix(Noise):
     at most one half."""
     split: Split = Split.UNIFORM
     """How the pivot is drawn."""
+
+    hides_protected = True
 
     def __post_init__(self) -> None:
         demand_rate(self)

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from corruptions.draws import REPLACEMENTS, Draws
 from corruptions.noise import Noise, Suffix
 from corruptions.plan import Counts, Plan
-from corruptions.protocol import BadCorruption, Bools, Corruption, Example, Int32s, Lengths, Window
+from corruptions.protocol import BadCorruption, Bools, Corruption, Example, Int32s, Lengths, Window, demand_rate
 from corruptions.render import Said, Shown, can_restore, render, rendered_lengths, restored
 from data_prep.vocab import Vocab
 
@@ -93,7 +93,15 @@ class PlannedCorruption(Corruption):
 
 
 class NoisyCorruption(PlannedCorruption):
-    """A planned corruption whose first choice is one of the laws of noise."""
+    """A planned corruption whose first choice is one of the laws of noise.
+
+    A subclass sets `shown` and `said` and makes `noise` of its options, whose laws say what they may be.
+    """
+
+    def __post_init__(self) -> None:
+        if hasattr(self, "rate"):  # named after the class that was given it, and not after its noise
+            demand_rate(self)
+        self.noise  # noqa: B018, is made now, so that options that make none are refused at once
 
     @property
     @abstractmethod
@@ -110,8 +118,8 @@ class NoisyCorruption(PlannedCorruption):
 
     @property
     def hides_protected(self) -> bool:  # type: ignore[override]
-        """A suffix runs to the end of the window, whatever is in it."""
-        return isinstance(self.noise, Suffix)
+        """Where its noise does."""
+        return self.noise.hides_protected
 
     @property
     def restores(self) -> bool:

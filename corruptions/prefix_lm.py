@@ -7,7 +7,6 @@ from functools import cached_property
 
 from corruptions.noise import Split, Suffix
 from corruptions.planned import NoisyCorruption
-from corruptions.protocol import demand_rate
 from corruptions.render import Said, Shown
 from corruptions.schedules import Schedule
 
@@ -36,10 +35,6 @@ class PrefixLM(NoisyCorruption):
 
     shown = Shown.NOTHING
     said = Said.NOISE
-
-    def __post_init__(self) -> None:
-        demand_rate(self)
-        self.noise  # noqa: B018, refuses what cannot be
 
     @cached_property
     def noise(self) -> Suffix:

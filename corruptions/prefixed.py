@@ -55,7 +55,10 @@ class Prefixed(Corruption):
 
     def fit(self, source_len: int, target_len: int | None = None) -> int:
         """The raw tokens that fill a source one token shorter."""
-        return self.corruption.fit(source_len - 1, target_len)
+        try:
+            return self.corruption.fit(source_len - 1, target_len)
+        except BadCorruption:
+            return super().fit(source_len, target_len)  # which says the same of the lengths that were asked for
 
     @property
     def restores(self) -> bool:

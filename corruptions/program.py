@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -21,7 +20,6 @@ from corruptions.draws import threshold_of
 from corruptions.masked_fragment import MaskedFragment
 from corruptions.next_sentence import NextSentence
 from corruptions.noise import Fragment, Suffix, Tokens
-from corruptions.plan import exact
 from corruptions.planned import NoisyCorruption
 from corruptions.prefix_lm import PrefixLM
 from corruptions.prefixed import Prefixed
@@ -148,8 +146,7 @@ def _codes(steps: _Steps, vocab: Vocab) -> list[int]:
         codes[code.LAW], codes[code.EDGES] = _LAWS[noise.law], _EDGES[noise.edges]
         codes[code.MAX_SPAN_LENGTH] = noise.longest_span or 0
     if isinstance(noise, Fragment):
-        codes[code.IS_AT_START] = int(_start_share(noise) >= 1)
-        codes[code.IS_AT_END] = int(_end_share(noise) >= 1)
+        codes[code.IS_AT_START], codes[code.IS_AT_END] = (int(chance == 1) for chance in noise.chances())
     return codes
 
 
@@ -182,19 +179,8 @@ def _thresholds(noisies: Sequence[NoisyCorruption | None]) -> np.ndarray:
             rows[:TILT_LEVELS, : tilt.max_length - 1] = np.array(tilt.at_most, dtype=np.uint64)
             rows[TILT_LEVELS:, : tilt.max_length] = np.array(tilt.keep, dtype=np.uint64)
         if noisy is not None and isinstance(noisy.noise, Fragment):
-            shares = (_start_share(noisy.noise), _end_share(noisy.noise))
-            rows[0, :2] = [threshold_of(share) if share < 1 else 0 for share in shares]
+            rows[0, :2] = [threshold_of(chance) if chance < 1 else 0 for chance in noisy.noise.chances()]
     return thresholds
-
-
-def _start_share(noise: Fragment) -> Fraction:
-    return exact(noise.start_fraction)
-
-
-def _end_share(noise: Fragment) -> Fraction:
-    """Among the windows whose fragment is not at the start."""
-    at_start = _start_share(noise)
-    return exact(noise.end_fraction) / (1 - at_start) if at_start < 1 else Fraction(0)
 
 
 @lru_cache(maxsize=1)

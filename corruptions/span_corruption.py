@@ -8,11 +8,10 @@ from functools import cached_property
 from corruptions.noise import number
 from corruptions.plan import exact
 from corruptions.planned import NoisyCorruption
-from corruptions.protocol import demand, demand_rate
 from corruptions.render import Said, Shown
 from corruptions.schedules import Schedule
 from corruptions.span_lengths import SpanLaw
-from corruptions.spans import Edges, Spans
+from corruptions.spans import Edges, Spans, demand_mean
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,9 +51,8 @@ class SpanCorruption(NoisyCorruption):
     said = Said.SPANS
 
     def __post_init__(self) -> None:
-        demand_rate(self)
-        demand(self, "mean_span_length", lambda mean: 1 <= mean < float("inf"), "of 1 or more")
-        self.noise  # noqa: B018, refuses what cannot be
+        demand_mean(self, self.span_law)
+        super().__post_init__()
 
     @cached_property
     def noise(self) -> Spans:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from math import inf
 
 import numpy as np
 
@@ -56,8 +57,7 @@ class Spans(Noise):
 
     def __post_init__(self) -> None:
         demand_rate(self)
-        least = "above 0" if self.law.has_empty_spans else "of 1 or more"
-        demand(self, "mean_span_length", lambda mean: _is_possible(mean, self.law) and mean < float("inf"), least)
+        demand_mean(self, self.law)
         self._check_longest()
         rate, mean = exact(ends(self.rate)[1]), exact(ends(self.mean_span_length)[0])
         if rate > (1 - rate) * mean:
@@ -167,6 +167,9 @@ def _rolled(starts: list[int], lengths: list[int], num_units: int, draws: Draws)
     return [start for start, _ in turned], [length for _, length in turned]
 
 
-def _is_possible(mean: float, law: SpanLaw) -> bool:
-    """Whether spans of this law can have this mean length."""
-    return mean > 0 if law.has_empty_spans else mean >= 1
+def demand_mean(options: object, law: SpanLaw) -> None:
+    """Raise BadCorruption unless spans of this law can have the `mean_span_length` that options give."""
+    if law.has_empty_spans:
+        demand(options, "mean_span_length", lambda mean: 0 < mean < inf, "above 0")
+    else:
+        demand(options, "mean_span_length", lambda mean: 1 <= mean < inf, "of 1 or more")

@@ -12,12 +12,12 @@ from corruptions.draws import Draws
 from corruptions.noise import Noise
 from corruptions.plan import Plan, rounded_share
 from corruptions.planned import NoisyCorruption
-from corruptions.protocol import BadCorruption, Int32s, Window, demand, demand_rate
+from corruptions.protocol import BadCorruption, Int32s, Window, demand
 from corruptions.reference_noise import FairseqSpans, HuggingFaceSpans
 from corruptions.render import Said, Shown
 from corruptions.schedules import Schedule
 from corruptions.span_lengths import SpanLaw
-from corruptions.spans import Spans
+from corruptions.spans import Spans, demand_mean
 from data_prep.vocab import Vocab
 
 
@@ -71,27 +71,29 @@ class TextInfilling(NoisyCorruption):
     said = Said.WHOLE_TEXT
 
     def __post_init__(self) -> None:
-        demand_rate(self)
-        demand(self, "mean_span_length", lambda mean: 0 < mean < float("inf"), "above 0")
-        self.noise  # noqa: B018, refuses what cannot be
+        demand_mean(self, self.span_law)
+        self._check_law()
+        super().__post_init__()
         demand(self, "random_fraction", lambda fraction: 0 <= fraction <= 1, "from 0 to 1")
 
-    @cached_property
-    def noise(self) -> Noise:
-        """The spans."""
+    def _check_law(self) -> None:
         if self.law is not InfillingLaw.EXACT and self.span_law is not SpanLaw.POISSON:
             raise BadCorruption(
                 f"span_law of TextInfilling is {self.span_law.value}, but its law {self.law.value} draws Poisson "
                 "lengths; leave span_law out, or take law: EXACT"
             )
+        if self.law is InfillingLaw.HUGGING_FACE and self.whole_words:
+            raise BadCorruption(
+                "whole_words of TextInfilling is true, but the law of hugging face knows no words; "
+                "leave it out, or take law: FAIRSEQ"
+            )
+
+    @cached_property
+    def noise(self) -> Noise:
+        """The spans."""
         if self.law is InfillingLaw.FAIRSEQ:
             return FairseqSpans(rate=self.rate, mean_span_length=self.mean_span_length, whole_words=self.whole_words)
         if self.law is InfillingLaw.HUGGING_FACE:
-            if self.whole_words:
-                raise BadCorruption(
-                    "whole_words of TextInfilling is true, but the law of hugging face knows no words; "
-                    "leave it out, or take law: FAIRSEQ"
-                )
             return HuggingFaceSpans(rate=self.rate, mean_span_length=self.mean_span_length)
         return Spans(
             rate=self.rate,

@@ -7,7 +7,6 @@ from functools import cached_property
 
 from corruptions.noise import Tokens
 from corruptions.planned import NoisyCorruption
-from corruptions.protocol import demand_rate
 from corruptions.render import Said, Shown
 from corruptions.schedules import Schedule
 
@@ -33,10 +32,6 @@ class TokenDeletion(NoisyCorruption):
 
     shown = Shown.NOTHING
     said = Said.WHOLE_TEXT
-
-    def __post_init__(self) -> None:
-        demand_rate(self)
-        self.noise  # noqa: B018, refuses what cannot be
 
     @cached_property
     def noise(self) -> Tokens:

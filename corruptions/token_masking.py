@@ -11,7 +11,7 @@ from corruptions.draws import Draws
 from corruptions.noise import Tokens, number
 from corruptions.plan import Counts, Plan, exact, num_noise_tokens, rounded, rounded_share
 from corruptions.planned import NoisyCorruption
-from corruptions.protocol import BadCorruption, Int32s, Window, demand, demand_rate
+from corruptions.protocol import BadCorruption, Int32s, Window, demand
 from corruptions.render import Said, Shown
 from corruptions.schedules import Schedule
 from data_prep.vocab import Vocab
@@ -49,8 +49,7 @@ class TokenMasking(NoisyCorruption):
     said = Said.WHOLE_TEXT
 
     def __post_init__(self) -> None:
-        demand_rate(self)
-        self.noise  # noqa: B018, refuses what cannot be
+        super().__post_init__()
         for field in ("mask_fraction", "random_fraction"):
             demand(self, field, lambda fraction: 0 <= fraction <= 1, "from 0 to 1")
         if not 0 < exact(self.mask_fraction) + exact(self.random_fraction) <= 1:

@@ -249,6 +249,11 @@ def make_loop(fingerprint: int) -> Any:
                 _move_row(spare, out, row * lens[0], row * lens[1], lens)
         return num_rows, DONE
 
+    return _kept_on_disk(loop)
+
+
+def _kept_on_disk(loop: Any) -> Any:
+    """The compiled loop, which the next process finds on disk; where it cannot be kept, it is compiled all the same."""
     try:
         kept = njit(cache=True, nogil=True)(loop)
     except RuntimeError:  # neither the folder of this package nor a user's own can be written to

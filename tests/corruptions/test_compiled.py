@@ -142,9 +142,15 @@ def test_rows_that_do_not_fit_are_refused_and_nothing_outside_the_store_is_read(
     rows = made_rows(lengths=[100, 100])
     with pytest.raises(BadCorruption, match="source of 50"):
         corrupt_rows([SpanCorruption()], rows, LETTERS, seed=1, pad_to=Lengths(50, 50))
-    for bad in (rows._replace(starts=rows.starts + 10_000), rows._replace(starts=-rows.starts - 1)):
-        with pytest.raises(ValueError, match="lies outside the tokens"):
-            corrupt_rows([SpanCorruption()], bad, LETTERS, seed=1, pad_to=Lengths(200, 200))
+    for corruption in (SpanCorruption(), Reversed()):
+        for bad in (rows._replace(starts=rows.starts + 10_000), rows._replace(starts=-rows.starts - 1)):
+            with pytest.raises(ValueError, match="lies outside the tokens"):
+                corrupt_rows([corruption], bad, LETTERS, seed=1, pad_to=Lengths(200, 200))
+        for part in (-1, 1):  # as an index, -1 would be the last corruption
+            with pytest.raises(ValueError, match="give 0 to 0"):
+                corrupt_rows(
+                    [corruption], rows._replace(parts=rows.parts + part), LETTERS, seed=1, pad_to=Lengths(200, 200)
+                )
 
 
 def test_windows_are_cut_where_document_ends_leave_no_room():

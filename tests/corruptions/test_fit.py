@@ -6,7 +6,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import CORRUPTIONS
 
-from corruptions import BadCorruption, Corruption, Lengths, MaskedFragment, SpanCorruption, TextInfilling
+from corruptions import BadCorruption, Corruption, Lengths, MaskedFragment, Prefixed, SpanCorruption, TextInfilling
 from corruptions.plan import exact, num_noise_tokens, rounded_share
 
 
@@ -179,3 +179,10 @@ def test_fit_is_exact_for_every_rate_and_mean_length_there_can_be():
             target_len = 10**9 if percent == 50 else None  # T5 holds it to the source's length there
             assert corruption.fit(source_len, target_len) == fits[source_len - 64]
     assert (num_settings, num_refused) == (1175, 41)
+
+
+def test_a_prefixed_corruption_names_the_lengths_that_were_asked_for():
+    prefixed = Prefixed(mode="[R]", corruption=SpanCorruption())
+    assert prefixed.fit(513, 114) == SpanCorruption().fit(512, 114) == 568
+    with pytest.raises(BadCorruption, match=r"source of 2\b"):
+        prefixed.fit(2)
