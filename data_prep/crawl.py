@@ -13,10 +13,10 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from data_prep.pages import Page
 from data_prep.sources import HUB, BadSource, Found, Source, find, readable
 
 LONGEST_DOCUMENT_CHARS = 1_000_000
@@ -25,16 +25,6 @@ _BLOCK_BYTES = 1 << 20
 
 _Texts = tuple[Iterable[str], str]
 """A text in blocks (none where a table has null), and its place in the source."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Page:
-    """One text as it was found."""
-
-    text: str
-    """Never blank; lines end with a newline character alone, and no white space stands around it."""
-    name: str
-    """Where it came from: `notes.txt`, `books.jsonl:17` (a line), `web.parquet:3` (a row, from 1)."""
 
 
 def documents(

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from hashlib import md5
 
-from data_prep.cleaning.pages import Document, Dropped
 from data_prep.cleaning.rules import Rules
+from data_prep.cleaning.verdicts import Document, Dropped
 
 
 def digest64(text: str) -> int:
@@ -70,4 +70,4 @@ def without_duplicates(
     wanted = rules.profile.min_sentences
     if rules.count_sentences(text, wanted) < wanted:
         return Dropped("too few sentences left")
-    return Document(url=document.url, timestamp=document.timestamp, text=text)
+    return Document(url=document.url, time=document.time, text=text)

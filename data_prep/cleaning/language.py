@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, NamedTuple
 
-from data_prep.cleaning.pages import Dropped
 from data_prep.cleaning.profiles import Profile
+from data_prep.cleaning.verdicts import Dropped
 from data_prep.errors import BadInput
 
 

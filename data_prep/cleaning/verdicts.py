@@ -1,20 +1,8 @@
-"""What cleaning takes and gives: a page of a crawl, a document, or the reason why there is none."""
+"""What cleaning makes of a page: a document, or the reason why there is none."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
-    """One text as the crawl has it."""
-
-    url: str
-    """Where it was found."""
-    timestamp: str
-    """When, as the crawl writes it (`2024-05-18T01:58:10Z`): later pages compare greater."""
-    text: str
-    """All visible text, one line a paragraph."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -23,7 +11,7 @@ class Document:
 
     url: str
     """The page's."""
-    timestamp: str
+    time: str
     """The page's."""
     text: str
     """The lines kept, joined by line feeds; never empty."""
@@ -42,7 +30,7 @@ class Dropped:
 REASONS = {
     "no url": "the crawl names no place it was found at",
     "no text": "nothing but white space",
-    "no timestamp": "the crawl does not say when it was fetched",
+    "no time": "the crawl does not say when it was fetched",
     "too long": "more characters than a page of text has",
     "older copy": "the same URL was fetched again later",
     "lorem ipsum": "text that only fills a place",
