@@ -14,7 +14,10 @@ class BadInput(ValueError):
         ├── BadTokenizer                            data_prep.tokenizer    not a SentencePiece model, too small a text
         ├── BadStore                                data_prep.manifest     not prepared, cut short, other options
         ├── OutOfSentinels, NoControl               data_prep.vocab        more spans than sentinels; an old vocabulary
-        ├── BadProfile, NoPunkt, NoDetector, BadList data_prep.cleaning    unknown profiles, packages not installed
+        ├── BadProfile, BadFilter, BadList          data_prep.cleaning     rules that contradict each other
+        ├── NoPunkt, NoDetector                     data_prep.cleaning     a package that is not installed
+        ├── BadNearDuplicates, BadKeyFile, NoPage   data_prep.cleaning     no signature; damaged keys; no such page
+        ├── BadTexts, BadEngine, BadPlace           data_prep.job          made otherwise; no engine; a full disk
         ├── BadCorruption                           corruptions.protocol   options or lengths that make no sense
         ├── BadModel, BadOptimizer, BadSchedule     denoise.model, .train  values that cannot be trained
         ├── BadRun                                  denoise.train.config   a folder of another run, too small a budget

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -65,6 +65,8 @@ class Manifest:
     """How long each stage took."""
     versions: dict[str, str]
     """Of the libraries that took part."""
+    texts: dict[str, Any] = field(default_factory=dict)
+    """Of the texts the fingerprint, the name of the rules, and the counts of pages left behind each step."""
 
     @property
     def fingerprint(self) -> str:
@@ -108,11 +110,20 @@ class Manifest:
         return manifest
 
 
+def demand_free(out: Path) -> None:
+    """Raise BadStore for a folder that holds what is not ours: what is left of the last start is deleted."""
+    if not out.is_dir():
+        return
+    names = {path.name for path in out.iterdir()}
+    if names - {".lock"} and not names & {MANIFEST_FILE, SCRATCH_FOLDER}:
+        raise BadStore(f"{out} is not empty and not a prepared corpus; choose a new or an empty folder")
+
+
 def _check_types(manifest: Manifest) -> None:
-    for field in fields(manifest):
-        wanted = {"d": dict, "l": list, "i": int, "s": str}[str(field.type)[0].lower()]
-        if not isinstance(getattr(manifest, field.name), wanted):
-            raise TypeError(f"{field.name} is no {wanted.__name__}")
+    for one in fields(manifest):
+        wanted = {"d": dict, "l": list, "i": int, "s": str}[str(one.type)[0].lower()]
+        if not isinstance(getattr(manifest, one.name), wanted):
+            raise TypeError(f"{one.name} is no {wanted.__name__}")
     if set(manifest.splits) != set(SPLITS):
         raise ValueError(f"its splits are {sorted(manifest.splits)}")
     for path, file in manifest.files.items():

@@ -21,13 +21,15 @@ KINDS = {
     ".ndjson": "json_lines",
     ".json": "json_lines",
     ".parquet": "parquet",
+    ".warc": "crawl",
+    ".wet": "crawl",
 }
-"""What an ending says about a file's form; `.json` is read as one object a line."""
+"""What an ending says about a file's form; `.json` is read as one object a line, and of .warc.wet the last counts."""
 
 COMPRESSIONS = (".gz", ".xz", ".bz2", ".zst")
 """Endings that may follow those of text and JSON lines."""
 
-READABLE = " ".join(KINDS) + ", the text and JSON forms also with " + " ".join(COMPRESSIONS)
+READABLE = " ".join(KINDS) + ", text and JSON also with " + " ".join(COMPRESSIONS) + ", crawl files with .gz"
 
 HUB = "hub:"
 
@@ -41,7 +43,7 @@ class Source:
     """One thing to read."""
 
     kind: str
-    """One of text, json_lines, parquet, saved (a data set saved to disk), hub."""
+    """One of text, json_lines, parquet, crawl (WET, WARC), saved (a data set saved to disk), hub."""
     name: str
     """What messages and pages call it: a path as the user gave it, or the hub's name."""
     key: str
@@ -50,6 +52,23 @@ class Source:
     """Where it lies on disk; not used by hub."""
     is_named: bool = True
     """Whether the user named it itself: nothing in it is then an error, not a count."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slice:
+    """A part of a source."""
+
+    source: Source
+    """Of which."""
+    start: int = 0
+    """Where it begins: a byte of JSON lines, a row group of Parquet."""
+    stop: int = -1
+    """Where it ends; -1: it is all of the source."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all of the source."""
+        return self.stop < 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +184,7 @@ def kind_of(path: Path) -> str | None:
     endings = [s.lower() for s in path.suffixes]
     if endings and endings[-1] in COMPRESSIONS:
         kind = KINDS.get(endings[-2]) if len(endings) > 1 else None
-        return None if kind == "parquet" else kind
+        return None if kind == "parquet" or (kind == "crawl" and endings[-1] != ".gz") else kind
     return KINDS.get(endings[-1]) if endings else None
 
 

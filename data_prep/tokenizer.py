@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
@@ -14,25 +14,12 @@ import sentencepiece
 
 from data_prep.errors import BadInput
 from data_prep.files import write_whole
-from data_prep.sentences import sentence_ends
+from data_prep.marks import Marker, Sentences
+from data_prep.sentences import sentence_ends_of
 from data_prep.vocab import CONTROLS, Vocab
 
 MODEL_FILE = "spm.model"
 VOCAB_FILE = "vocab.json"
-
-_SPACE = "\u2581"
-
-# Scripts written without spaces between words; each of their pieces counts as a word.
-_UNSPACED = (
-    (0x0E00, 0x0EFF),
-    (0x1000, 0x109F),
-    (0x1780, 0x17FF),
-    (0x2E80, 0x9FFF),
-    (0xF900, 0xFAFF),
-    (0x20000, 0x3FFFF),
-)
-# The first UTF-8 byte of U+3000 .. U+9FFF and of U+20000 .. U+3FFFF starts such a character too.
-_UNSPACED_BYTES = (*range(0xE3, 0xEA), 0xF0)
 
 
 class BadTokenizer(BadInput):
@@ -49,6 +36,24 @@ class Tokenized(NamedTuple):
     piece of a script that is written without spaces."""
     sentence_ends: np.ndarray
     """bool[n], true at the last token of a sentence, line ends behind it included."""
+
+
+class TokenizedBatch(NamedTuple):
+    """Documents in ids, one behind the other, without eos; the first three arrays have one place a token."""
+
+    ids: np.ndarray
+    """int32[n]."""
+    word_starts: np.ndarray
+    """bool[n]."""
+    sentence_ends: np.ndarray
+    """bool[n]."""
+    offsets: np.ndarray
+    """int64[number of documents + 1]; document d has the places offsets[d] to offsets[d + 1], maybe none."""
+
+    def document(self, number: int) -> Tokenized:
+        """One document of the batch, without a copy."""
+        place = slice(self.offsets[number], self.offsets[number + 1])
+        return Tokenized(self.ids[place], self.word_starts[place], self.sentence_ends[place])
 
 
 class Tokenizer:
@@ -69,6 +74,7 @@ class Tokenizer:
         """The SentencePiece model, as the bytes of its file."""
         self.vocab = vocab
         self._spm = _processor(model)
+        self._marker = Marker(model, self._spm, vocab)
 
     @classmethod
     def from_sentencepiece(cls, path: Path, num_sentinels: int = 100) -> Tokenizer:
@@ -104,39 +110,27 @@ class Tokenizer:
 
     def encode_document(self, text: str, language: str = "en") -> Tokenized:
         """The ids of a text, and where its words start and its sentences end."""
-        text = _checked(text)
-        if self._spm.normalize(text) == self._prefix + text.replace(" ", _SPACE) and _SPACE not in text:
-            ids = self._spm.encode(text, return_type="numpy")
-            ends = np.cumsum(self.token_bytes[ids]) - len(self._prefix)
-            wanted = _byte_offsets(text, sentence_ends(text, language))
-        else:  # the model changes the text, so only it knows which piece came from where; 7 times slower
-            mapping = self._spm.encode(text, return_type="offset_mapping")
-            ids = np.array(mapping["ids"], dtype=np.int32)
-            ends = np.array([end for _, end in mapping["offsets"]], dtype=np.int64)
-            wanted = sentence_ends(text, language)
-        return Tokenized(ids, self._word_starts(ids), self._sentence_ends(ids, ends, wanted))
+        ids, word_starts, sentence_ends, _ = self.encode_documents([text], language)
+        return Tokenized(ids, word_starts, sentence_ends)
 
-    def _word_starts(self, ids: np.ndarray) -> np.ndarray:
-        starts = self._starts_word[ids]
-        starts[1:] |= self._ends_line[ids[:-1]]
-        starts[:1] = True
-        return starts
+    def encode_documents(self, texts: Sequence[str], language: str = "en") -> TokenizedBatch:
+        """The same of many texts at once, which is faster; each as if it were alone.
 
-    def _sentence_ends(self, ids: np.ndarray, ends: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """Marks at the pieces that hold the last characters, moved on over line ends behind them.
-
-        A space behind the line ends belongs to the next sentence: it may be part of that one's first word.
+        A megabyte of text is a good batch; memory grows with it. Raises BadTokenizer for half a surrogate pair.
         """
-        marks = np.zeros(len(ids), dtype=bool)
-        last = np.minimum(np.searchsorted(ends, wanted), len(ids) - 1)
-        visible = np.append(np.flatnonzero(~self._is_blank[ids]), len(ids))
-        following = visible[np.searchsorted(visible, last, side="right")]
-        line_ends = np.append(-1, np.flatnonzero(self._ends_line[ids]))
-        marks[np.maximum(last, line_ends[np.searchsorted(line_ends, following) - 1])] = True
-        if len(visible) > 1:
-            marks[visible[-2] :] = False  # white space at the very end is no sentence of its own
-        marks[-1:] = True
-        return marks
+        texts = list(texts)
+        for text in texts:
+            _checked(text)
+        encoded = self._spm.encode(texts, return_type="numpy", num_threads=1)
+        ids = np.concatenate([np.zeros(0, dtype=np.int32), *encoded])
+        offsets = np.append(0, np.cumsum(np.fromiter(map(len, encoded), dtype=np.int64, count=len(texts))))
+        sentences = Sentences(*sentence_ends_of(texts, language))
+        return TokenizedBatch(
+            ids,
+            self._marker.word_starts(ids, offsets),
+            self._marker.sentence_ends(texts, sentences, ids, offsets),
+            offsets,
+        )
 
     def decode(self, ids: Sequence[int] | np.ndarray, *, show_special: bool = False) -> str:
         """The text of ids; special ids are left out, or shown: `<extra_id_0>`, `<mask>`, `</s>`, `<pad>`, `[SEP]`.
@@ -146,14 +140,14 @@ class Tokenizer:
         """
         special = self.vocab.is_special
         shown = [i for i in map(int, ids) if show_special or not special[i]]
-        text = b"".join(self.piece(i).encode() if special[i] else self._token_texts[i] for i in shown)
-        starts_with_prefix = self._prefix and shown and not special[shown[0]]
+        text = b"".join(self.piece(i).encode() if special[i] else self._marker.token_texts[i] for i in shown)
+        starts_with_prefix = self._marker.prefix and shown and not special[shown[0]]
         return text.decode(errors="replace").removeprefix(" " if starts_with_prefix else "")
 
     def text_of(self, ids: Sequence[int] | np.ndarray) -> str:
         """The text of ids in the middle of a document: no space is taken away, special ids are shown."""
         special = self.vocab.is_special
-        shown = (self.piece(i).encode() if special[i] else self._token_texts[i] for i in map(int, ids))
+        shown = (self.piece(i).encode() if special[i] else self._marker.token_texts[i] for i in map(int, ids))
         return b"".join(shown).decode(errors="replace")
 
     def piece(self, id: int) -> str:
@@ -161,44 +155,19 @@ class Tokenizer:
         name = self._special_names.get(int(id))
         return name if name is not None else self._spm.id_to_piece(int(id))
 
-    @cached_property
+    @property
     def token_bytes(self) -> np.ndarray:
         """int32[size], how many bytes of UTF-8 text each id stands for: special ids 0, byte pieces 1, ▁ 1.
 
         Over an encoded text they add up to its bytes, and one more for the space put before it.
         """
-        return _frozen(np.array([len(text) for text in self._token_texts], dtype=np.int32))
-
-    @cached_property
-    def _token_texts(self) -> list[bytes]:
-        texts = [b""] * self.vocab.size
-        for i in self.vocab.text_ids:
-            piece = self._spm.id_to_piece(i)
-            is_byte = self._spm.is_byte(i)
-            texts[i] = bytes([int(piece[3:5], 16)]) if is_byte else piece.replace(_SPACE, " ").encode()
-        return texts
+        return self._marker.token_bytes
 
     @cached_property
     def _special_names(self) -> dict[int, str]:
         vocab = self.vocab
         names = {vocab.pad: "<pad>", vocab.eos: "</s>", vocab.unk: "<unk>", vocab.mask: "<mask>"} | vocab.control_names
         return names | {id: f"<extra_id_{number}>" for number, id in enumerate(vocab.sentinels)}
-
-    @cached_property
-    def _prefix(self) -> str:
-        return _SPACE if self._spm.normalize("a").startswith(_SPACE) else ""
-
-    @cached_property
-    def _is_blank(self) -> np.ndarray:
-        return _frozen(np.array([bool(text) and text.isspace() for text in self._token_texts]))
-
-    @cached_property
-    def _ends_line(self) -> np.ndarray:
-        return _frozen(np.array([text.endswith(b"\n") for text in self._token_texts]))
-
-    @cached_property
-    def _starts_word(self) -> np.ndarray:
-        return _frozen(np.array([_starts_word(text) for text in self._token_texts]))
 
 
 def vocab_above(spm: sentencepiece.SentencePieceProcessor, num_sentinels: int) -> Vocab:
@@ -277,24 +246,3 @@ def _checked(text: str) -> str:
     except UnicodeEncodeError as error:
         raise BadTokenizer(f"character {error.start} of a text is half a surrogate pair; remove it") from None
     return text
-
-
-def _byte_offsets(text: str, offsets: Iterable[int]) -> np.ndarray:
-    offsets = np.asarray(offsets)
-    if text.isascii():
-        return offsets
-    encoded = np.frombuffer(text.encode(), dtype=np.uint8)
-    is_first = (encoded & 0xC0) != 0x80
-    return np.append(np.flatnonzero(is_first), len(encoded))[offsets]
-
-
-def _starts_word(text: bytes) -> bool:
-    if len(text) == 1:
-        return text.isspace() or text[0] in _UNSPACED_BYTES
-    first = ord(text.decode()[0]) if text else 0
-    return first in (0x0A, 0x20) or any(low <= first <= high for low, high in _UNSPACED)
-
-
-def _frozen(array: np.ndarray) -> np.ndarray:
-    array.flags.writeable = False
-    return array

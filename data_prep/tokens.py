@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 
 from data_prep.manifest import SPLITS, BadStore, Manifest, SplitCounts
-from data_prep.tokenizer import MODEL_FILE, BadTokenizer, Tokenized, Tokenizer, fingerprint, load_vocab
+from data_prep.tokenizer import (
+    MODEL_FILE,
+    BadTokenizer,
+    TokenizedBatch,
+    Tokenizer,
+    fingerprint,
+    load_vocab,
+)
 from data_prep.vocab import SENTENCE_END, WORD_START, Vocab
 
 TOKENS_FILE, MARKS_FILE, DOCUMENTS_FILE = "tokens.bin", "marks.bin", "documents.bin"
@@ -53,9 +60,9 @@ class TokenStore:
             if path.startswith((split, "tokenizer")):
                 _check_size(folder / path, file["num_bytes"])
         vocab = _checked_vocab(folder, manifest)
-        tokens = np.memmap(folder / split / TOKENS_FILE, dtype=token_dtype(vocab.size), mode="r")
-        marks = np.memmap(folder / split / MARKS_FILE, dtype=np.uint8, mode="r")
-        offsets = np.memmap(folder / split / DOCUMENTS_FILE, dtype="<i8", mode="r")
+        tokens = _mapped(folder / split / TOKENS_FILE, token_dtype(vocab.size))
+        marks = _mapped(folder / split / MARKS_FILE, np.dtype(np.uint8))
+        offsets = _mapped(folder / split / DOCUMENTS_FILE, np.dtype("<i8"))
         counts = manifest.splits[split]
         if (
             not len(tokens) == len(marks) == offsets[-1] == counts.num_tokens
@@ -111,6 +118,11 @@ def token_dtype(vocab_size: int) -> np.dtype[Any]:
     return np.dtype("<u2" if vocab_size <= 1 << 16 else "<u4")
 
 
+def _mapped(path: Path, dtype: np.dtype[Any]) -> np.ndarray:
+    """A plain array, since a slice of a numpy.memmap takes five times as long to make."""
+    return np.memmap(path, dtype=dtype, mode="r").view(np.ndarray)
+
+
 def _check_size(path: Path, num_bytes: int) -> None:
     try:
         size_bytes = path.stat().st_size
@@ -146,11 +158,13 @@ def described(path: Path) -> dict[str, Any]:
 
 
 @dataclass(kw_only=True)
-class _Column:
+class OpenFile:
     """A file being written, its size and hash kept along the way."""
 
     path: Path
+    """Where; what lay there is written over."""
     stack: ExitStack
+    """Closes it."""
     num_bytes: int = 0
     total: Any = field(default_factory=sha256)
 
@@ -164,6 +178,7 @@ class _Column:
             self.file.close()
 
     def write(self, array: np.ndarray) -> None:
+        """Append an array's bytes."""
         content = array.tobytes()
         try:
             self.file.write(content)
@@ -174,6 +189,7 @@ class _Column:
         self.total.update(content)
 
     def finish(self) -> dict[str, Any]:
+        """Bring the file to the disk; its entry in the manifest."""
         try:
             self.file.flush()
             fsync(self.file.fileno())
@@ -184,30 +200,36 @@ class _Column:
 
 
 class SplitWriter:
-    """Writes one split, document by document; memory does not grow with it."""
+    """Writes one split, batch by batch; memory does not grow with it."""
 
     def __init__(self, folder: Path, vocab: Vocab, stack: ExitStack) -> None:
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         self._folder, self._vocab = folder, vocab
         self._columns = {
-            name: _Column(path=folder / name, stack=stack) for name in (TOKENS_FILE, MARKS_FILE, DOCUMENTS_FILE)
+            name: OpenFile(path=folder / name, stack=stack) for name in (TOKENS_FILE, MARKS_FILE, DOCUMENTS_FILE)
         }
         self._columns[DOCUMENTS_FILE].write(np.zeros(1, dtype="<i8"))
         self._num_documents = self._num_tokens = self._num_bytes = self._num_words = self._num_sentences = 0
 
-    def add(self, document: Tokenized, num_bytes: int) -> None:
-        """Append a document and its eos; `num_bytes` is the size of its text."""
-        tokens = np.append(document.ids, self._vocab.eos).astype(token_dtype(self._vocab.size))
-        marks = np.zeros(len(tokens), dtype=np.uint8)
-        marks[:-1] = document.word_starts * WORD_START + document.sentence_ends * SENTENCE_END
-        self._num_documents += 1
-        self._num_tokens += len(tokens)
-        self._num_bytes += num_bytes
-        self._num_words += int(document.word_starts.sum())
-        self._num_sentences += int(document.sentence_ends.sum())
+    def add(self, batch: TokenizedBatch, num_bytes: Sequence[int]) -> None:
+        """Append the documents that have tokens, each with its eos; `num_bytes` are the sizes of their texts."""
+        lengths = np.diff(batch.offsets)
+        has_tokens = lengths > 0
+        ends = np.cumsum(lengths[has_tokens] + 1)
+        is_text = np.ones(len(batch.ids) + len(ends), dtype=bool)
+        is_text[ends - 1] = False
+        tokens = np.full(len(is_text), self._vocab.eos, dtype=token_dtype(self._vocab.size))
+        tokens[is_text] = batch.ids
+        marks = np.zeros(len(is_text), dtype=np.uint8)
+        marks[is_text] = batch.word_starts * WORD_START + batch.sentence_ends * SENTENCE_END
         self._columns[TOKENS_FILE].write(tokens)
         self._columns[MARKS_FILE].write(marks)
-        self._columns[DOCUMENTS_FILE].write(np.array([self._num_tokens], dtype="<i8"))
+        self._columns[DOCUMENTS_FILE].write((ends + self._num_tokens).astype("<i8"))
+        self._num_documents += len(ends)
+        self._num_tokens += len(tokens)
+        self._num_bytes += int(np.asarray(num_bytes, dtype=np.int64)[has_tokens].sum())
+        self._num_words += int(np.count_nonzero(batch.word_starts))
+        self._num_sentences += int(np.count_nonzero(batch.sentence_ends))
 
     def finish(self) -> tuple[SplitCounts, dict[str, dict[str, Any]]]:
         """Bring the files to the disk; the counts, and the files' entries in the manifest."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import heapq
 import io
 import re
-from collections.abc import Iterable, Iterator
-from hashlib import blake2b
+from collections.abc import Iterable
 from typing import Any
 
 import sentencepiece
 
 from data_prep.tokenizer import BadTokenizer, Tokenizer, vocab_above
+from data_prep.training_lines import Draw, draw_lines
 from data_prep.vocab import CONTROLS
 
 TRAINING_BYTES = 12_500_000
@@ -19,12 +18,6 @@ TRAINING_BYTES = 12_500_000
 
 # The trainer adds up floating-point counts thread by thread, so another number gives another model.
 _NUM_THREADS = 8
-_LONGEST_LINE_CHARS = 4_000
-# To the trainer, text without spaces is all long words that differ: a byte of it takes five times as long,
-# and a vocabulary from two million Chinese characters saves 0.1 % of the tokens over one from a million.
-_UNSPACED_WORD_CHARS = 16
-_UNSPACED_COST = 5
-
 
 _OPTIONS: dict[str, Any] = {
     "model_type": "unigram",
@@ -46,23 +39,27 @@ _OPTIONS: dict[str, Any] = {
 def train(
     texts: Iterable[str], *, vocab_size: int, num_sentinels: int = 100, training_bytes: int = TRAINING_BYTES
 ) -> Tokenizer:
+    """`train_on` the lines drawn from texts."""
+    return train_on(draw_lines(texts, training_bytes), vocab_size=vocab_size, num_sentinels=num_sentinels)
+
+
+def train_on(draw: Draw, *, vocab_size: int, num_sentinels: int = 100) -> Tokenizer:
     """A unigram vocabulary of `vocab_size` ids, special ones included, that spells any text.
 
     Characters too rare for a piece of their own are spelled in bytes; white space is kept as it is, and a
-    line end is a piece. The model depends on nothing but the texts and these options.
+    line end is a piece. The model depends on nothing but the lines and these options.
 
     Raises BadTokenizer when the text is too small, or the size too small for the text's characters.
     """
     num_added = num_sentinels + 1 + len(CONTROLS)
     num_pieces = vocab_size - num_added
-    lines = draw(texts, training_bytes)
-    if num_pieces < 1 or not lines:
-        what = "there is no text to train it on" if not lines else f"it must exceed {num_added}, its special ids"
+    if num_pieces < 1 or not draw.lines:
+        what = "there is no text to train it on" if not draw.lines else f"it must exceed {num_added}, its special ids"
         raise BadTokenizer(f"a vocabulary of {vocab_size} ids is asked for, but {what}; give more")
     model = io.BytesIO()
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=iter(lines),
+            sentence_iterator=iter(draw.lines),
             model_writer=model,
             vocab_size=num_pieces,
             **_OPTIONS,
@@ -88,40 +85,3 @@ def _too_small(message: str, vocab_size: int, num_added: int) -> BadTokenizer:
             f"set vocab_size to {int(least[1]) + num_added} or more"
         )
     return BadTokenizer(f"no vocabulary could be trained ({' '.join(message.split())[:200]}); give more text")
-
-
-def draw(texts: Iterable[str], num_bytes: int) -> list[str]:
-    """At most `num_bytes` of the lines of `texts`, those with the lowest hashes, in their order.
-
-    A draw by hash needs no number of lines beforehand and holds no more than it returns. A byte of text
-    without spaces counts as five.
-
-    >>> draw(["one\\n\\ntwo", "three"], 100)
-    ['one', '\\ntwo', 'three']
-    """
-    drawn: list[tuple[int, int, str]] = []
-    held_bytes = 0
-    for number, line in enumerate(_lines(texts)):
-        rank = int.from_bytes(blake2b(line.encode(), digest_size=8).digest(), "little")
-        if held_bytes + _cost_bytes(line) > num_bytes and drawn and -rank <= drawn[0][0]:
-            continue
-        heapq.heappush(drawn, (-rank, -number, line))
-        held_bytes += _cost_bytes(line)
-        while held_bytes > num_bytes:
-            held_bytes -= _cost_bytes(heapq.heappop(drawn)[2])
-    return [line for _, _, line in sorted(drawn, key=lambda entry: -entry[1])]
-
-
-def _cost_bytes(line: str) -> int:
-    is_unspaced = len(line) > _UNSPACED_WORD_CHARS * (line.count(" ") + 1)
-    return len(line.encode()) * (_UNSPACED_COST if is_unspaced else 1)
-
-
-def _lines(texts: Iterable[str]) -> Iterator[str]:
-    """The lines of texts, each but the first of a text with its line end before it: encoding finds words
-    there without the space that is put before a text, so the vocabulary must have learnt them so."""
-    for text in texts:
-        for number, line in enumerate(text.split("\n")):
-            for start in range(0, len(line), _LONGEST_LINE_CHARS):
-                if part := line[start : start + _LONGEST_LINE_CHARS].strip():
-                    yield part if start or not number else "\n" + part

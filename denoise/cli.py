@@ -1,4 +1,4 @@
-"""The commands: denoise prepare | explore | train | grid | report | demo | new-corruption.
+"""The commands: denoise prepare | clean | tokenizer | tokens | explore | train | grid | report | demo | new-corruption.
 
 A command is a function or a frozen dataclass of options; whatever is heavy is imported inside it, so that help
 comes at once.
@@ -17,27 +17,11 @@ from typing import Any
 
 from data_prep.errors import BadInput
 from denoise import __version__
+from denoise.data_commands import clean, prepare, tokenizer, tokens
 
 Arguments = Sequence[str]
 
 OVERRIDES = "Every option of denoise train may follow; it holds for every cell."
-
-
-def prepare(arguments: Arguments) -> None:
-    """Text, JSONL, Parquet or a dataset → documents → SentencePiece vocabulary → token store."""
-    from rich.console import Console
-
-    from data_prep.pipeline import PrepareConfig
-    from denoise.command_line import options_of, parsed, value_of
-    from denoise.preparing import prepare_in_sight
-
-    parser = options_of(PrepareConfig, "prepare", prepare.__doc__)
-    parser.add_argument(
-        "sources", nargs="*", default=[], help="Files, folders, globs or datasets; none: the default corpus."
-    )
-    parser.add_argument("--out", default="data/sotu", help="Folder to write (default: data/sotu).")
-    values, built = parsed(parser, arguments)
-    prepare_in_sight(values.sources, Path(values.out), value_of(PrepareConfig, built), Console())
 
 
 def train(arguments: Arguments) -> None:
@@ -182,8 +166,11 @@ def _run_grid(file: Path, folder: Path, overrides: Sequence[str]) -> None:
         raise BadInput(f"{len(failed)} of {len(cells)} runs failed; see {failed[0] / 'log.txt'}, then run it again")
 
 
-COMMANDS: dict[str, Callable[[Arguments], None]] = {
+COMMANDS: dict[str, Callable[[Arguments], int | None]] = {
     "prepare": prepare,
+    "clean": clean,
+    "tokenizer": tokenizer,
+    "tokens": tokens,
     "explore": explore,
     "train": train,
     "grid": grid,
@@ -207,8 +194,8 @@ def usage() -> str:
     )
 
 
-def run(arguments: Arguments) -> None:
-    """Run one command line; errors of the user raise BadInput."""
+def run(arguments: Arguments) -> int:
+    """Run one command line; its exit code. Errors of the user raise BadInput."""
     from denoise.command_line import unknown_command
 
     if not arguments or arguments[0] in ("-h", "--help"):
@@ -219,22 +206,26 @@ def run(arguments: Arguments) -> None:
         # A user's corruption is imported from the folder the command is called in.
         # Last in the path, so that no file there takes the place of a library.
         sys.path.append(os.getcwd())
-        COMMANDS[arguments[0]](arguments[1:])
+        return COMMANDS[arguments[0]](arguments[1:]) or 0
     else:
         raise unknown_command(arguments[0], list(COMMANDS))
+    return 0
 
 
 def main() -> None:
-    """Run the command line of this process; what the user can mend is one line, and the exit code is 2."""
+    """Run the command line of this process; what the user can mend is one line, and the exit code is 2.
+
+    3 says that all is done, but that damaged records of crawl files are lost.
+    """
     try:
-        run(sys.argv[1:])
+        sys.exit(run(sys.argv[1:]))
     except (BadInput, OSError) as error:
         if os.environ.get("DENOISE_TRACEBACK"):
             traceback.print_exc()
         print(f"denoise: {_sentence(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
-        print("\ndenoise: stopped; the same command goes on from the last checkpoint", file=sys.stderr)
+        print("\ndenoise: stopped; the same command goes on where it was", file=sys.stderr)
         sys.exit(130)
 
 

@@ -7,7 +7,7 @@ def configs() -> Path:
     """The folder of configuration files.
 
     >>> sorted(path.name for path in configs().iterdir())
-    ['corruptions', 'grids', 'models', 'runs']
+    ['clean', 'corruptions', 'grids', 'models', 'runs']
     """
     installed = Path(__file__).parent / "configs"
     return installed if installed.is_dir() else Path(__file__).parent.parent / "configs"

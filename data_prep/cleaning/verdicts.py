@@ -24,7 +24,7 @@ class Dropped:
     """A page that is not kept."""
 
     reason: str
-    """One of `REASONS`."""
+    """One of `REASONS`, or a filter's own."""
 
 
 REASONS = {
@@ -32,12 +32,13 @@ REASONS = {
     "no text": "nothing but white space",
     "no time": "the crawl does not say when it was fetched",
     "too long": "more characters than a page of text has",
-    "older copy": "the same URL was fetched again later",
+    "older copy": "the same URL was fetched again later; of pages without a URL, the same text stands elsewhere",
     "lorem ipsum": "text that only fills a place",
     "curly bracket": "likely a program, not prose",
     "too few sentences": "what the rules for lines leave is hardly a text",
-    "all duplicates": "every line of it stands on other pages",
-    "too few sentences left": "what is left without the lines of other pages is hardly a text",
+    "near duplicate": "another page has almost the same words",
+    "all duplicates": "every line or span of it stands on other pages",
+    "too few sentences left": "what is left without the lines or spans of other pages is hardly a text",
     "language unknown": "the detector finds nothing to go by",
     "language unsure": "the detector is not sure enough",
     "other language": "not the language asked for",
@@ -53,5 +54,7 @@ LINE_REASONS = {
     "policy": "a notice about cookies or terms",
     "duplicate": "the same line stands on another page, which keeps it",
     "repeated": "the same line stands further up on this page",
+    "duplicate span": "a sentence of a span of three that stands on another page, which keeps it",
+    "repeated span": "a sentence of a span of three that stands further up on this page",
 }
-"""Why a line is cut from a page that may be kept, in the order of the checks."""
+"""Why a line, or a sentence of it, is cut from a page that may be kept, in the order of the checks."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from dataclasses import replace
 from hashlib import md5
 
 import pytest
@@ -11,8 +12,8 @@ from cleaning_pages import MORE, PROSE, english, page, texts_by_url
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.cleaning.dedup import digest64, line_hashes, owners, priority, without_duplicates
-from data_prep.cleaning.loop import Cleaned, clean_all, owners_of
+from data_prep.cleaning.dedup import Lines, digest64, owners, priority
+from data_prep.cleaning.loop import Cleaned, clean_all, without_duplicates
 from data_prep.cleaning.profiles import C4
 from data_prep.cleaning.rules import Rules
 from data_prep.cleaning.verdicts import Document
@@ -105,10 +106,8 @@ def test_every_line_survives_exactly_once(contents: list[set[int]]) -> None:
         Document(url=str(n), time="", text="\n".join(f"{PROSE} {line}." for line in sorted(lines)))
         for n, lines in enumerate(contents)
     ]
-    lowest = owners_of(documents)
     left: Counter[str] = Counter()
-    for document in documents:
-        verdict = without_duplicates(document, lowest, rules, Counter())
+    for verdict in without_duplicates(documents, Lines(), rules, Counter()):
         left.update(verdict.text.split("\n") if isinstance(verdict, Document) else [])
     assert left == {f"{PROSE} {line}.": 1 for line in set().union(*contents)}
 
@@ -119,7 +118,7 @@ def test_owners_have_the_lowest_priority() -> None:
 
 def test_digests_are_the_first_half_of_md5() -> None:
     assert f"{digest64('a'):016x}" == md5(b"a").hexdigest()[:16]
-    assert line_hashes("A \nb") == [digest64("a"), digest64("b")]
+    assert Lines().keys("A \nb") == [digest64("a"), digest64("b")]
     assert digest64("\ud800") != digest64("?"), "half of a surrogate pair is no reason to stop"
 
 
@@ -136,3 +135,13 @@ def test_times_are_compared_before_urls() -> None:
 def test_copies_of_one_url_and_time_leave_one(time: str) -> None:
     result = loop([page(PROSE, time=time)] * 3, [page(PROSE, time=time)])
     assert len(result.documents) == 1 and result.dropped == {"older copy": 3}
+
+
+def test_blank_lines_are_nobodys() -> None:
+    """Profiles without rules for lines leave blank ones between paragraphs."""
+    profile = replace(C4, line_rules=False)
+    low, high = sorted(("http://a.org/", "http://b.org/"), key=priority)
+    pages = [page(f"{PROSE}\n\n{LINE}\n\n{MORE}", high), page(f"{LINE}\n\n{OWN[1]}\n \n{OWN[2]}", low)]
+    result = clean_all([pages], Rules(profile), detect=english)
+    assert texts_by_url(list(result.documents)) == {high: f"{PROSE}\n\n\n{MORE}", low: pages[1].text}
+    assert result.cut == {"duplicate": 1}

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from data_prep.cleaning.bad_words import BadWords
-from data_prep.cleaning.dedup import line_hashes
+from data_prep.cleaning.dedup import Lines
 from data_prep.cleaning.loop import Cleaned, clean_all
 from data_prep.cleaning.profiles import C4_EXACT
 from data_prep.cleaning.rules import Rules
@@ -141,7 +141,7 @@ def test_every_line_is_kept_or_counted(lines: list[str]) -> None:
     verdict = Rules(C4_EXACT).clean(page("\n".join(lines)), cut)
     if isinstance(verdict, Document):
         num_lines = sum(1 for line in "\n".join(lines).splitlines() if line.strip())
-        assert cut.total() + len(line_hashes(verdict.text)) == num_lines
+        assert cut.total() + len(Lines().keys(verdict.text)) == num_lines
 
 
 def everything(files: list[Iterable[tuple[str, str, str]]]) -> Cleaned:

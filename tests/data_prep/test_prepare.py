@@ -7,30 +7,37 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from data_prep import tokens as tokens_module
-from data_prep.crawl import documents
 from data_prep.errors import BadInput
 from data_prep.files import InUse, only_one
+from data_prep.job import units
+from data_prep.job.stage import Progress
 from data_prep.manifest import BadStore, Manifest
-from data_prep.pipeline import PrepareConfig, Progress, prepare
+from data_prep.pipeline import PrepareConfig, prepare
 from data_prep.tokens import TokenStore
 
 SMALL = PrepareConfig(vocab_size=400, num_sentinels=20)
+STAGES = ["cleaning", "finishing", "drawing lines", "training the tokenizer", "encoding"]
+
+
+@pytest.fixture
+def whole(text_folder: Path, tmp_path: Path) -> Path:
+    """The folder of texts, prepared without a stop."""
+    prepare([text_folder], tmp_path / "whole", SMALL)
+    return tmp_path / "whole"
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """All files but the manifest, whose seconds differ from run to run."""
+    """All files but the manifests, whose seconds differ from run to run."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("manifest.json", ".lock")
+        if path.is_file() and path.name not in ("manifest.json", "clean.json", "README.md", ".lock")
     }
 
 
@@ -40,7 +47,7 @@ def test_the_same_texts_give_the_same_bytes_wherever_they_lie(text_folder: Path,
     second = prepare([tmp_path / "moved"], tmp_path / "two", SMALL)
     assert contents(tmp_path / "one") == contents(tmp_path / "two")
     assert first.fingerprint == second.fingerprint
-    assert sorted(contents(tmp_path / "one")) == sorted(first.files)
+    assert sorted(path for path in contents(tmp_path / "one") if not path.startswith("clean/")) == sorted(first.files)
     # The folder knows its sources by their place inside what was named, so a moved corpus is the same one.
     assert prepare([tmp_path / "moved"], tmp_path / "one", SMALL).fingerprint == first.fingerprint
 
@@ -56,11 +63,12 @@ def test_what_was_left_out_is_in_the_manifest(text_folder: Path, tmp_path: Path)
 
 def test_the_same_call_again_returns_at_once(text_folder: Path, tmp_path: Path) -> None:
     told: list[Progress] = []
-    first = prepare([text_folder], tmp_path / "out", SMALL, progress=told.append)
-    assert [p.stage for p in told if not p.num_done] == ["reading", "training the tokenizer", "encoding"]
+    first = prepare([text_folder], tmp_path / "out", SMALL, report=told.append)
+    assert list(dict.fromkeys(p.stage for p in told)) == STAGES
+    assert all(p.num_done == p.num_total for p in told[-1:])
     os.utime(text_folder / "00.txt", (1, 1))  # touched, not changed
     told.clear()
-    assert prepare([text_folder], tmp_path / "out", SMALL, progress=told.append) == first
+    assert prepare([text_folder], tmp_path / "out", SMALL, report=told.append) == first
     assert [p.stage for p in told] == ["already prepared"]
 
 
@@ -136,10 +144,8 @@ import os, time
 from pathlib import Path
 from data_prep.files import only_one
 with only_one(Path({str(tmp_path)!r})):
-    worker = os.fork()
-    if worker == 0:
-        time.sleep(60)
-    print(worker, flush=True)
+    if os.fork() == 0:
+        print(os.getpid(), flush=True)  # it is there, and has let go of what its parent holds
     time.sleep(60)
 """
     holder = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
@@ -156,99 +162,92 @@ with only_one(Path({str(tmp_path)!r})):
         os.kill(worker, signal.SIGKILL)
 
 
-def _stages(stop_at: str) -> Any:
-    def progress(told: Progress) -> None:
-        if told.stage == stop_at:
+@pytest.mark.parametrize("stage", STAGES)
+def test_stopped_by_hand_it_goes_on_where_it_was(stage: str, text_folder: Path, tmp_path: Path) -> None:
+    def stops(told: Progress) -> None:
+        if told.stage == stage:
             raise KeyboardInterrupt
 
-    return progress
-
-
-@pytest.mark.parametrize("stage", ["reading", "training the tokenizer", "encoding"])
-def test_stopped_by_hand_it_leaves_nothing_and_starts_anew(stage: str, text_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
-        prepare([text_folder], tmp_path / "out", SMALL, progress=_stages(stage))
-    assert {path.name for path in (tmp_path / "out").iterdir()} <= {".lock"}
-    prepare([text_folder], tmp_path / "out", SMALL)
+        prepare([text_folder], tmp_path / "out", SMALL, report=stops)
+    with pytest.raises(BadStore, match="interrupted"):
+        TokenStore.open(tmp_path / "out")
+    done = [path.parent.parent.name for path in (tmp_path / "out").rglob("done.json")]
+    assert sorted(done) == {"finishing": ["clean"], STAGES[3]: ["draws"], "encoding": ["draws", "tokenizer"]}.get(
+        stage, []
+    )
+    told: list[Progress] = []
+    prepare([text_folder], tmp_path / "out", SMALL, report=told.append)
+    assert told[0].stage == ("cleaning" if stage in STAGES[:2] else "drawing lines")  # what is done is done at once
+    whole = prepare([text_folder], tmp_path / "whole", SMALL)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+    assert TokenStore.open(tmp_path / "out").manifest.fingerprint == whole.fingerprint
 
 
 KILLED = """
 import os, signal, sys
+from importlib import import_module
 from pathlib import Path
-from data_prep import manifest, pipeline, tokens
-place, count = sys.argv[3], [0]
+from data_prep import pipeline
+from data_prep.job.engine import Engine
 def dies(*given, **options):
-    count[0] += 1
-    if count[0] == 5 or place not in ("add",):
-        os.kill(os.getpid(), signal.SIGKILL)
-    return original(*given, **options)
-owner, name = {"read": (pipeline, "choose_rule"), "train": (pipeline, "train"),
-    "add": (tokens.SplitWriter, "add"), "finish": (tokens.SplitWriter, "finish"),
-    "sync": (pipeline, "_sync_folders"), "manifest": (manifest.Manifest, "write")}[place]
-original = getattr(owner, name)
+    os.kill(os.getpid(), signal.SIGKILL)
+owner, _, name = sys.argv[3].rpartition(".")
+try:
+    owner = import_module(owner)
+except ImportError:
+    module, _, of = owner.rpartition(".")
+    owner = getattr(import_module(module), of)
+assert hasattr(owner, name)
 setattr(owner, name, dies)
-pipeline.prepare([sys.argv[1]], Path(sys.argv[2]), pipeline.PrepareConfig(vocab_size=400, num_sentinels=20))
+config = pipeline.PrepareConfig(vocab_size=400, num_sentinels=20)
+pipeline.prepare([sys.argv[1]], Path(sys.argv[2]), config, engine=Engine(runner="loop"))
 """
+PLACES = [
+    "data_prep.job.tasks.write_json",
+    "data_prep.job.tasks._sync",
+    "data_prep.job.clean_unit._Shard.finish",
+    "data_prep.job.clean.demand_texts",
+    "data_prep.job.finish_unit._End.finish",
+    "data_prep.job.clean._link",
+    "data_prep.job.clean_manifest.CleanManifest.write",
+    "data_prep.job.encode.train_on",
+    "data_prep.job.encode.write_token_shard",
+    "data_prep.job.encode_job.join_token_shards",
+    "data_prep.job.encode_job.sync_folder",
+    "data_prep.manifest.Manifest.write",
+]
 
 
-def test_killed_anywhere_the_same_call_gives_the_same_bytes(text_folder: Path, tmp_path: Path) -> None:
-    prepare([text_folder], tmp_path / "whole", SMALL)
-    for place in ("read", "train", "add", "finish", "sync", "manifest"):
-        out = tmp_path / place
-        command = [sys.executable, "-c", KILLED, str(text_folder), str(out), place]
-        done = subprocess.run(command, env={**os.environ, "PYTHONPATH": ":".join(sys.path)}, check=False)
-        assert done.returncode == -signal.SIGKILL, place
-        with pytest.raises(BadStore, match="interrupted"):
-            TokenStore.open(out)
-        prepare([text_folder], out, SMALL)
-        assert contents(out) == contents(tmp_path / "whole"), place
-
-
-def test_killed_at_any_time_there_is_no_manifest_without_the_rest(text_folder: Path, tmp_path: Path) -> None:
-    code = "import sys; from pathlib import Path; from data_prep.pipeline import *;" + (
-        "prepare([sys.argv[1]], Path(sys.argv[2]), PrepareConfig(vocab_size=400, num_sentinels=20))"
-    )
-    for delay_s in (0.25, 0.4, 0.55):
-        out = tmp_path / f"after-{delay_s}"
-        job = subprocess.Popen(
-            [sys.executable, "-c", code, str(text_folder), str(out)],
-            env={**os.environ, "PYTHONPATH": ":".join(sys.path)},
-        )
-        time.sleep(delay_s)
-        job.kill()
-        job.wait()
-        if (out / "manifest.json").exists():
-            TokenStore.open(out).verify()
-        prepare([text_folder], out, SMALL)
-        TokenStore.open(out, "held_out").verify()
+@pytest.mark.parametrize("place", PLACES)
+def test_killed_anywhere_the_same_call_gives_the_same_bytes(
+    place: str, text_folder: Path, tmp_path: Path, whole: Path
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-c", KILLED, str(text_folder), str(out), place]
+    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": ":".join(sys.path)}, check=False)
+    assert done.returncode == -signal.SIGKILL
+    with pytest.raises(BadStore, match="interrupted"):
+        TokenStore.open(out)
+    prepare([text_folder], out, SMALL)
+    assert contents(out) == contents(whole)
+    assert not list(out.rglob("*.part"))
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EDQUOT])
+@pytest.mark.parametrize("place", ["clean_unit._Shard.finish", "finish_unit._End.finish", "encode.write_token_shard"])
 def test_a_full_disk_is_one_sentence_and_leaves_no_manifest(
-    number: int, text_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    number: int, place: str, text_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(handle: int) -> None:
-        raise OSError(number, os.strerror(number))
+    def full(*given: object) -> None:
+        raise OSError(number, os.strerror(number), "some/file")
 
     with monkeypatch.context() as patch:
-        patch.setattr(tokens_module, "fsync", full)
-        with pytest.raises(BadStore, match=rf"{os.strerror(number)} while writing .*out/train/tokens\.bin; make room"):
+        patch.setattr(f"data_prep.job.{place}", full)
+        with pytest.raises(BadInput, match=rf"{os.strerror(number)} while writing some/file; make room"):
             prepare([text_folder], tmp_path / "out", SMALL)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {".lock"}
+    assert not (tmp_path / "out" / "manifest.json").exists()
     prepare([text_folder], tmp_path / "out", SMALL)
-
-
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
-def test_a_write_that_fails_names_the_file(text_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = open
-
-    def opened(path: Any, mode: str = "r", **options: Any) -> Any:
-        full = str(path).endswith("marks.bin") and "w" in mode
-        return whole("/dev/full" if full else path, mode, **options)
-
-    monkeypatch.setattr(tokens_module, "open", opened, raising=False)
-    with pytest.raises(BadStore, match=r"No space left on device while writing .*marks\.bin"):
-        prepare([text_folder], tmp_path / "out", SMALL)
 
 
 def test_a_source_that_changes_while_it_is_read_is_seen_as_changed(
@@ -257,9 +256,10 @@ def test_a_source_that_changes_while_it_is_read_is_seen_as_changed(
     def changing(*given: Any) -> Iterator[Any]:
         with (text_folder / "59.txt").open("a") as file:
             file.write("More.")
-        yield from documents([text_folder])
+        return original(*given)
 
-    monkeypatch.setattr("data_prep.pipeline.read", changing)
+    original = units.read_unit
+    monkeypatch.setattr("data_prep.job.clean_unit.read_unit", changing)
     prepare([text_folder], tmp_path / "out", SMALL)
     with pytest.raises(BadStore, match=r"59\.txt has changed"):
         prepare([text_folder], tmp_path / "out", SMALL)

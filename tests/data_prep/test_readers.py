@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.crawl import documents
 from data_prep.default_corpus import default_corpus
+from data_prep.readers import documents
+from data_prep.rows import Fields
 from data_prep.sources import BadSource, find
 
 TEXTS = ["One.\n\nTwo.", "你好。世界！", "😀 x"]
@@ -134,7 +135,7 @@ def test_a_parquet_file_without_the_column_names_the_nearest(tmp_path: Path) -> 
     parquet.write_table(pyarrow.table({"texts": TEXTS}), tmp_path / "a.parquet")
     with pytest.raises(BadSource, match=r"a\.parquet has no field 'text'; did you mean 'texts'\?"):
         texts_of(tmp_path / "a.parquet")
-    assert texts_of(tmp_path / "a.parquet", text_field="texts") == TEXTS
+    assert texts_of(tmp_path / "a.parquet", fields=Fields(text="texts")) == TEXTS
 
 
 def test_a_missing_path_is_never_taken_for_a_name_on_the_hub(tmp_path: Path) -> None:

@@ -1,0 +1,105 @@
+"""A stage: tasks that need nothing of each other, those already done left out, told of while they are done."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from data_prep.job.engine import Engine
+from data_prep.job.tasks import Outcome, Result, Task, done, pulses, sweep
+
+
+class Progress(NamedTuple):
+    """How far a stage has come."""
+
+    stage: str
+    """`cleaning`, `comparing`, `finishing`, `training the tokenizer`, `encoding`; or `already prepared`."""
+    num_done: int
+    """Of `num_total`: bytes of the sources or of the texts."""
+    num_total: int | None
+    """None: not known."""
+    counts: Mapping[str, float] = {}
+    """What was met so far: pages, kept, chars."""
+
+
+Report = Callable[[Progress], None]
+
+
+@dataclass(kw_only=True)
+class Stages:
+    """Runs one stage after another in one folder."""
+
+    engine: Engine
+    report: Report
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each stage took this time."""
+
+    def run(self, name: str, tasks: Sequence[Task], sizes: Sequence[int], counted: Mapping[str, str]) -> list[Result]:
+        """Do the tasks of a stage; what each says, in their order.
+
+        `sizes` are their bytes; `counted` says under which of a result's keys a count of the progress stands.
+        A task that cannot be done stops no other one: all are tried, then the first error is raised.
+        """
+        if not tasks:
+            return []
+        started_at_s = time.monotonic()
+        folder = tasks[0].folder.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        sweep(folder)
+        size_of = {task.folder: size for task, size in zip(tasks, sizes, strict=True)}
+        results = {task.folder: result for task in tasks if (result := done(task)) is not None}
+        errors: list[Outcome] = []
+
+        def now() -> Progress:
+            known = list(results.items())
+            counts: Counter[str] = Counter()
+            for _, result in known:
+                counts.update({shown: result.get(key, 0) for shown, key in counted.items()})
+            for pulse in pulses(folder):
+                counts.update({shown: pulse.get(shown, 0) for shown in counted})
+            return Progress(name, sum(size_of[at] for at, _ in known), sum(sizes), dict(counts))
+
+        missing = [task for task in tasks if task.folder not in results]
+        with _told(self.report, now):
+            for outcome in self.engine.run(missing) if missing else ():
+                if outcome.error:
+                    errors.append(outcome)
+                else:
+                    results[outcome.task.folder] = outcome.result
+        if errors:
+            raise _together(sorted(errors, key=lambda outcome: outcome.task.folder))
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started_at_s, 3)
+        return [results[task.folder] for task in tasks]
+
+
+def _together(errors: Sequence[Outcome]) -> Exception:
+    first = errors[0].error
+    assert first is not None
+    if len(errors) == 1:
+        return first
+    return type(first)(f"{first} (and {len(errors) - 1} more parts of the corpus failed)")
+
+
+@contextmanager
+def _told(report: Report, now: Callable[[], Progress]) -> Iterator[None]:
+    """Report at once, every fifth of a second, and at the end."""
+    is_over = threading.Event()
+
+    def tell() -> None:
+        while not is_over.wait(0.2):
+            report(now())
+
+    report(now())
+    teller = threading.Thread(target=tell, daemon=True)
+    teller.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        teller.join()
+    report(now())
