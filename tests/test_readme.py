@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_web import web_pages, write_web
 
 from tests.conftest import documents
 from tests.denoise.test_resume import TINY
@@ -35,6 +36,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> Path:
     (folder / "my_texts").mkdir()
     for number, text in enumerate(documents(60)):
         (folder / "my_texts" / f"{number}.txt").write_text(text)
+    write_web(folder / "crawl", web_pages(600), 3)
+    (folder / "words.txt").write_text("darn\n")
     for block in blocks("python"):
         if name := re.match(r"# (\w+\.py)\n", block):
             (folder / name[1]).write_text(block)
@@ -46,8 +49,8 @@ def small(command: str) -> list[str]:
     words = [word.strip('"') for word in re.findall(r'"[^"]*"|\S+', command)]
     if words[1] in TRAINING:
         words += TINY
-    if words[1] in ("prepare", "demo"):
-        words += ["--vocab_size=406"]
+    if words[1] in ("prepare", "demo", "tokenizer"):
+        words += ["--vocab_size=412"]
     return [sys.executable, "-m", "denoise.cli", *words[1:]]
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from data_prep.cleaning.group import ranges
 from data_prep.default_corpus import default_corpus
 from data_prep.files import only_one, sync_folder, write_whole
 from data_prep.job.clean_manifest import CLEAN_MANIFEST_FILE, BadTexts, CleanManifest
+from data_prep.job.compare import PageFiles
 from data_prep.job.config import CleanConfig, Cleaning
 from data_prep.job.engine import Engine
 from data_prep.job.finish_unit import Compared
 from data_prep.job.same import differences, in_short
 from data_prep.job.stage import Progress, Report, Stages
 from data_prep.job.summary import manifest_of, options_of
-from data_prep.job.tasks import BadPlace, Result, Task, key_of
+from data_prep.job.tasks import BadPlace, Folders, Result, Task, key_of
 from data_prep.job.units import Unit, units_of
 from data_prep.manifest import SCRATCH_FOLDER
 from data_prep.readers import demand_texts
@@ -85,14 +87,11 @@ def _demand_free(out: Path) -> None:
 class _Shards:
     """A stage over all units, done."""
 
+    folders: Folders
     tasks: list[Task]
     results: list[Result]
 
-    @property
-    def folders(self) -> list[Path]:
-        return [task.folder for task in self.tasks]
-
-    @property
+    @cached_property
     def key(self) -> str:
         return key_of([task.key for task in self.tasks])
 
@@ -143,9 +142,10 @@ class CleanJob:
         return manifest
 
     def _clean(self, units: Sequence[Unit]) -> _Shards:
+        folders = Folders(self.scratch / "clean", len(units))
         tasks = [
             Task(
-                folder=self.scratch / "clean" / f"{unit.number:06d}",
+                folder=folders[unit.number],
                 key=key_of(unit.stamps(), unit, self.cleaning),
                 work="data_prep.job.clean_unit.clean_unit",
                 given={"unit": unit, "cleaning": self.cleaning},
@@ -154,7 +154,7 @@ class CleanJob:
         ]
         counted = {"pages": "read", "kept": "documents", "chars": "chars"}
         results = self.stages.run("cleaning", tasks, [unit.num_bytes for unit in units], counted)
-        return _Shards(tasks=tasks, results=results)
+        return _Shards(folders=folders, tasks=tasks, results=results)
 
     def _demand_texts(self, shards: _Shards) -> None:
         num_pages = [0] * len(self.found.sources)
@@ -169,53 +169,57 @@ class CleanJob:
     def _compare(self, shards: _Shards) -> list[Compared]:
         """What is left out of each unit: by copies, then by near duplicates, then lines."""
         profile = self.cleaning.profile
-        older = self._lost_pages("older", "find_older", shards, "copies", ()) if profile.one_page_per_url else []
-        near = self._lost_pages("near", "find_near", shards, "near", (older,)) if profile.near_duplicates else []
+        older = self._lost_pages("older", "find_older", shards, "copies", ()) if profile.one_page_per_url else None
+        near = self._lost_pages("near", "find_near", shards, "near", (older,)) if profile.near_duplicates else None
         lines = self._ranges("lines", "find_lines", shards, "lines", (older, near))
         return [
-            Compared(older=older[unit] if older else None, near=near[unit] if near else None, lines=tuple(lines))
+            Compared(older=older.of(unit) if older else None, near=near.of(unit) if near else None, lines=lines)
             for unit in range(len(shards.tasks))
         ]
 
-    def _ranges(self, name: str, work: str, shards: _Shards, rows: str, outs: Sequence[Sequence[Path]]) -> list[Path]:
+    def _ranges(self, name: str, work: str, shards: _Shards, rows: str, outs: Sequence[PageFiles | None]) -> Folders:
         """The folders of one comparison, one for each range of keys; none if there is nothing to compare."""
         num_rows = sum(result["rows"][rows] for result in shards.results)
         given = {"outs": [out for out in outs if out]} if outs else {}
+        cut = ranges(-(-num_rows // _ROWS_A_RANGE)) if num_rows else []
+        folders = Folders(self.scratch / name, len(cut))
         tasks = [
             Task(
-                folder=self.scratch / name / f"{number:06d}",
+                folder=folders[number],
                 key=key_of(shards.key, work, keys),
                 work=f"data_prep.job.compare.{work}",
                 given={"shards": shards.folders, "keys": keys, **given},
             )
-            for number, keys in enumerate(ranges(-(-num_rows // _ROWS_A_RANGE)) if num_rows else ())
+            for number, keys in enumerate(cut)
         ]
         self.stages.run("comparing", tasks, [1] * len(tasks), {})
-        return [task.folder for task in tasks]
+        return folders
 
     def _lost_pages(
-        self, name: str, work: str, shards: _Shards, rows: str, outs: Sequence[Sequence[Path]]
-    ) -> list[Path]:
-        """For each unit a file of bools, which of its pages one comparison loses."""
+        self, name: str, work: str, shards: _Shards, rows: str, outs: Sequence[PageFiles | None]
+    ) -> PageFiles:
+        """Which pages one comparison loses."""
         found = self._ranges(name, work, shards, rows, outs)
         num_pages = [result["admitted"] for result in shards.results]
         firsts = range(0, len(num_pages), _UNITS_A_TASK)
+        folders = Folders(self.scratch / f"{name}-pages", len(firsts))
         tasks = [
             Task(
-                folder=self.scratch / f"{name}-pages" / f"{first:06d}",
-                key=key_of(shards.key, work, "pages", found),
+                folder=folders[number],
+                key=key_of(shards.key, work, "pages", found, first),
                 work="data_prep.job.compare.collect",
                 given={"found": found, "first": first, "num_pages": num_pages[first : first + _UNITS_A_TASK]},
             )
-            for first in firsts
+            for number, first in enumerate(firsts)
         ]
         self.stages.run("comparing", tasks, [1] * len(tasks), {})
-        return [tasks[unit // _UNITS_A_TASK].folder / f"{unit}.npy" for unit in range(len(num_pages))]
+        return PageFiles(folders=folders, units_a_folder=_UNITS_A_TASK)
 
     def _finish(self, units: Sequence[Unit], shards: _Shards, compared: Sequence[Compared]) -> _Shards:
+        folders = Folders(self.scratch / "finish", len(units))
         tasks = [
             Task(
-                folder=self.scratch / "finish" / f"{unit.number:06d}",
+                folder=folders[unit.number],
                 key=key_of(shards.key, unit.number, self.cleaning),
                 work="data_prep.job.finish_unit.finish_unit",
                 given={
@@ -229,7 +233,7 @@ class CleanJob:
             for unit in units
         ]
         results = self.stages.run("finishing", tasks, [result["documents"] for result in shards.results], {})
-        return _Shards(tasks=tasks, results=results)
+        return _Shards(folders=folders, tasks=tasks, results=results)
 
     def _publish(self, finished: _Shards) -> dict[str, dict[str, Any]]:
         """Bring the files of the last stage to where users look for them; each with its size and hash."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,27 @@ from data_prep.cleaning.group import (
     write_lost,
 )
 from data_prep.job.shard import COPIES_FILE, LINES_FILE, NEAR_FILE
-from data_prep.job.tasks import Result, Workplace
+from data_prep.job.tasks import Folders, Result, Workplace
 
 LOST_FILE = "lost.keys"
 
 Range = tuple[int, int]
 """From its first key up to that of the next range."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PageFiles:
+    """For each unit a file of bools: which of its pages a comparison loses."""
+
+    folders: Folders
+    """Those of `collect`."""
+    units_a_folder: int
+    """How many units each has the files of."""
+
+    def of(self, unit: int) -> Path:
+        """The file of one unit."""
+        folder: Path = self.folders[unit // self.units_a_folder]
+        return folder / f"{unit}.npy"
 
 
 def find_older(place: Workplace, *, shards: Sequence[Path], keys: Range) -> Result:
@@ -31,12 +47,12 @@ def find_older(place: Workplace, *, shards: Sequence[Path], keys: Range) -> Resu
     return _write(place, copies.units[is_lost], copies.pages[is_lost], copies.keys[is_lost])
 
 
-def find_near(place: Workplace, *, shards: Sequence[Path], keys: Range, outs: Sequence[Sequence[Path]]) -> Result:
+def find_near(place: Workplace, *, shards: Sequence[Path], keys: Range, outs: Sequence[PageFiles]) -> Result:
     """Pages are lost that have a band in common with a page of lower priority."""
     return _find(place, [shard / NEAR_FILE for shard in shards], keys, outs)
 
 
-def find_lines(place: Workplace, *, shards: Sequence[Path], keys: Range, outs: Sequence[Sequence[Path]]) -> Result:
+def find_lines(place: Workplace, *, shards: Sequence[Path], keys: Range, outs: Sequence[PageFiles]) -> Result:
     """Lines, or spans, are lost that a page of lower priority has too."""
     return _find(place, [shard / LINES_FILE for shard in shards], keys, outs)
 
@@ -53,11 +69,11 @@ def collect(place: Workplace, *, found: Sequence[Path], first: int, num_pages: S
     return {"lost": num_lost}
 
 
-def _find(place: Workplace, files: Sequence[Path], keys: Range, outs: Sequence[Sequence[Path]]) -> Result:
-    """Each of `outs` has a file of bools for each unit: its pages that take no part."""
+def _find(place: Workplace, files: Sequence[Path], keys: Range, outs: Sequence[PageFiles]) -> Result:
+    """Pages that are lost by one of `outs` take no part."""
 
     def is_out(unit: int) -> np.ndarray | None:
-        return np.logical_or.reduce([np.load(out[unit]) for out in outs]) if outs else None
+        return np.logical_or.reduce([np.load(out.of(unit)) for out in outs]) if outs else None
 
     rows = bucket_rows(files, *keys, is_out=is_out)
     is_lost = lost_rows(rows.hashes, rows.priorities)

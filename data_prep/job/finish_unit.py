@@ -49,7 +49,7 @@ class Compared:
     """A bool for each page: a newer copy of it stays; none: copies are not looked for."""
     near: Path | None
     """A bool for each page: another page with almost the same words stays; none: they are not looked for."""
-    lines: tuple[Path, ...]
+    lines: Sequence[Path]
     """Folders of find_lines."""
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from data_prep.job.engine import Engine
@@ -52,25 +53,34 @@ class Stages:
         folder.mkdir(parents=True, exist_ok=True)
         sweep(folder)
         size_of = {task.folder: size for task, size in zip(tasks, sizes, strict=True)}
-        results = {task.folder: result for task in tasks if (result := done(task)) is not None}
+        results: dict[Path, Result] = {}
+        num_done, counts, total = 0, Counter[str](), sum(sizes)
         errors: list[Outcome] = []
 
-        def now() -> Progress:
-            known = list(results.items())
-            counts: Counter[str] = Counter()
-            for _, result in known:
-                counts.update({shown: result.get(key, 0) for shown, key in counted.items()})
-            for pulse in pulses(folder):
-                counts.update({shown: pulse.get(shown, 0) for shown in counted})
-            return Progress(name, sum(size_of[at] for at, _ in known), sum(sizes), dict(counts))
+        def note(task: Task, result: Result) -> None:
+            nonlocal num_done
+            results[task.folder] = result
+            num_done += size_of[task.folder]
+            counts.update({shown: result.get(key, 0) for shown, key in counted.items()})
 
-        missing = [task for task in tasks if task.folder not in results]
+        def now() -> Progress:
+            under_way = counts.copy()
+            for pulse in pulses(folder):
+                under_way.update({shown: pulse.get(shown, 0) for shown in counted})
+            return Progress(name, num_done, total, dict(under_way))
+
+        missing = []
+        for task in tasks:
+            if (result := done(task)) is None:
+                missing.append(task)
+            else:
+                note(task, result)
         with _told(self.report, now):
             for outcome in self.engine.run(missing) if missing else ():
                 if outcome.error:
                     errors.append(outcome)
                 else:
-                    results[outcome.task.folder] = outcome.result
+                    note(outcome.task, outcome.result)
         if errors:
             raise _together(sorted(errors, key=lambda outcome: outcome.task.folder))
         self.seconds[name] = round(self.seconds.get(name, 0.0) + time.monotonic() - started_at_s, 3)

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -40,6 +40,30 @@ class Task:
     """A function by its dotted path, called with a Workplace and `given`."""
     given: dict[str, Any] = field(default_factory=dict)
     """Its other arguments."""
+
+
+@dataclass(frozen=True)
+class Folders(Sequence[Path]):
+    """The folders of a stage's tasks: a task that is told of a hundred thousand of them is sent two values.
+
+    >>> [str(folder) for folder in Folders(Path("clean"), 2)]
+    ['clean/000000', 'clean/000001']
+    """
+
+    parent: Path
+    """Where they all lie."""
+    num: int
+    """How many there are."""
+
+    def __len__(self) -> int:
+        return self.num
+
+    def __getitem__(self, number: Any) -> Any:
+        if isinstance(number, slice):
+            return [self[n] for n in range(*number.indices(self.num))]
+        if not 0 <= number < self.num:
+            raise IndexError(number)
+        return self.parent / f"{number:06d}"
 
 
 @dataclass(frozen=True, kw_only=True)
