@@ -64,7 +64,7 @@ def folder_of(stage: str, out: Path) -> Path:
 
 def workers_of(process: int) -> list[int]:
     found = subprocess.run(
-        ["pgrep", "-P", str(process), "-f", "udf_worker"], capture_output=True, text=True, check=False
+        ["pgrep", "-P", str(process), "-f", "spawn_main"], capture_output=True, text=True, check=False
     )
     return [int(line) for line in found.stdout.split()]
 

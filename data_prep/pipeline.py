@@ -11,7 +11,7 @@ from data_prep.default_corpus import default_corpus
 from data_prep.files import only_one
 from data_prep.job.clean import CleanJob
 from data_prep.job.encode_job import EncodeJob
-from data_prep.job.engine import Engine
+from data_prep.job.engine import Engine, processes_end
 from data_prep.job.same import differences, in_short
 from data_prep.job.stage import Progress, Report, Stages
 from data_prep.job.summary import options_of
@@ -46,7 +46,7 @@ def prepare(
     stages = Stages(engine=engine or Engine(), report=report or (lambda _: None))
     try:
         demand_free(out)
-        with only_one(out):
+        with only_one(out), processes_end():
             found = find([default_corpus()] if sources is None else sources, leave_out=[out])
             job = _Job(out, found, config, stages)
             if not (out / MANIFEST_FILE).exists():

@@ -17,7 +17,7 @@ from data_prep.files import only_one, sync_folder, write_whole
 from data_prep.job.clean_manifest import CLEAN_MANIFEST_FILE, BadTexts, CleanManifest
 from data_prep.job.compare import PageFiles
 from data_prep.job.config import CleanConfig, Cleaning
-from data_prep.job.engine import Engine
+from data_prep.job.engine import Engine, processes_end
 from data_prep.job.finish_unit import Compared
 from data_prep.job.same import differences, in_short
 from data_prep.job.stage import Progress, Report, Stages
@@ -59,7 +59,7 @@ def clean(
     out, config = Path(out), config or CleanConfig()
     try:
         _demand_free(out)
-        with only_one(out):
+        with only_one(out), processes_end():
             found = find([default_corpus()] if sources is None else sources, leave_out=[out])
             stages = Stages(engine=engine or Engine(), report=report or (lambda _: None))
             job = CleanJob(out, found, config, stages)

@@ -11,7 +11,7 @@ from typing import Any
 from data_prep.files import only_one, sync_folder
 from data_prep.job.clean import TEXT_FOLDER
 from data_prep.job.clean_manifest import CleanManifest
-from data_prep.job.engine import Engine
+from data_prep.job.engine import Engine, processes_end
 from data_prep.job.finish_unit import texts_in
 from data_prep.job.stage import Report, Stages
 from data_prep.job.tasks import Result, Task, key_of
@@ -53,7 +53,7 @@ def encode(
     Raises BadTexts, BadSource, BadTokenizer, BadStore, and InUse while another process works on `out`.
     """
     demand_free(out)
-    with only_one(out):
+    with only_one(out), processes_end():
         stages = Stages(engine=engine or Engine(), report=report or (lambda _: None))
         tokenizer = given_tokenizer(config.tokenizer, config.num_sentinels)
         fraction = config.held_out_fraction

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import logging
 import os
-import pickle
+import signal
+import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
+from multiprocessing import get_context
 from typing import Any, Literal
 
 from data_prep.errors import BadInput
@@ -16,11 +20,11 @@ from data_prep.job.tasks import Outcome, Task, perform
 
 Runner = Literal["auto", "loop", "native", "ray"]
 
-_QUIET = ("DAFT_PROGRESS_BAR", "DAFT_ANALYTICS_ENABLED", "RAY_USAGE_STATS_ENABLED")
-"""Set to 0: bars of their own, and counts of use sent away."""
-
 _ROUNDS = 3
 """How often tasks are handed out again whose process was killed; one that never comes back is not waited for."""
+
+_pools: dict[int, ProcessPoolExecutor] = {}
+"""Processes that wait for the next stage, by how many there are: starting them takes a second."""
 
 
 class BadEngine(BadInput):
@@ -32,9 +36,9 @@ class Engine:
     """Where tasks are done."""
 
     runner: Runner = "auto"
-    """loop: in this process, one after the other. native: in processes of this machine (Daft). ray: on a Ray
-    cluster that runs already, or else on one of this machine's (Daft); all machines must see the same folders.
-    auto: native if Daft is installed and there is more than one task, else loop."""
+    """loop: in this process, one after the other. native: in processes of this machine; a program that is no module
+    calls it under `if __name__ == "__main__":`. ray: on a Ray cluster that runs already, whose machines all see the
+    same folders. auto: native where there is more than one task and more than one core, else loop."""
     workers: int = 0
     """How many processes, 1 or more; 0: one a core of this machine, or all that the cluster has."""
     ray_address: str = ""
@@ -49,7 +53,7 @@ class Engine:
     def run(self, tasks: Sequence[Task]) -> Iterator[Outcome]:
         """Do tasks; their outcomes come in any order.
 
-        A process that is killed, by hand or for its memory, loses its task alone: it is handed out again.
+        A process that is killed, by hand or for its memory, loses what it was about: that is handed out again.
 
         Raises BadEngine.
         """
@@ -64,79 +68,93 @@ class Engine:
                 return
             except BadInput:
                 raise
-            except Exception as error:  # Daft raises many kinds when it loses a process
+            except Exception as error:  # of an engine, not of a task: those come back as outcomes
                 trouble = " ".join(f"{type(error).__name__}: {error}".split())[:300]
+                end_processes()
         raise BadEngine(
             f"the processes of {len(left)} tasks ended {_ROUNDS} times before their work was done, {min(left)} first "
             f"({trouble}); give more memory or fewer workers, and run the same command again"
         )
 
     def _round(self, tasks: list[Task]) -> Iterable[Outcome]:
+        if self.runner == "ray":
+            return _by_ray(tasks, self.workers, self.ray_address or os.environ.get("RAY_ADDRESS"))
         workers = self.workers or len(os.sched_getaffinity(0))
-        if self.runner == "loop" or (self.runner == "auto" and (min(workers, len(tasks)) < 2 or not _has("daft"))):
+        if self.runner == "loop" or (self.runner == "auto" and min(workers, len(tasks)) < 2):
             return map(perform, tasks)
-        if not _has("daft"):
-            raise BadEngine("the runner native needs Daft; pip install 'denoise[crawl]', or give runner loop")
-        if self.runner == "ray" and not _has("ray"):
-            raise BadEngine("the runner ray needs Ray; pip install 'denoise[cluster]', or give runner native")
-        return _by_daft(tasks, self.runner == "ray", self.workers, self.ray_address)
+        return _by_processes(tasks, workers)
 
 
-def _has(package: str) -> bool:
-    return find_spec(package) is not None
-
-
-def _by_daft(tasks: list[Task], is_ray: bool, workers: int, ray_address: str) -> Iterator[Outcome]:
-    """Each row of a frame is a task; Daft hands rows to processes, and brings back what they return."""
-    for name in _QUIET:
-        os.environ.setdefault(name, "0")
-    os.environ.setdefault("RAYON_NUM_THREADS", "1")  # a worker is a core: what it calls must not take them all
-    import daft
-
-    if daft.get_or_infer_runner_type() != ("ray" if is_ray else "native"):
-        _set_runner(daft, is_ray, ray_address or os.environ.get("RAY_ADDRESS"))
-    num_workers = min(len(tasks), workers or _num_cores(is_ray))
-    worker = daft.cls(_Worker, use_process=True, max_concurrency=num_workers)()
-    frame = daft.from_pydict({"task": [_packed(task) for task in tasks]}).into_batches(1)
-    for row in frame.select(worker(frame["task"]).alias("outcome")).iter_rows():
-        yield _unpacked(row["outcome"])
-
-
-def _set_runner(daft: Any, is_ray: bool, ray_address: str | None) -> None:
+def _by_processes(tasks: list[Task], workers: int) -> Iterator[Outcome]:
+    if workers not in _pools:
+        context = get_context("spawn")  # a fork would take over the threads' locks in whatever state they are
+        _pools[workers] = ProcessPoolExecutor(workers, context, _begin, (os.getpid(),))
+    futures = [_pools[workers].submit(perform, task) for task in tasks]
     try:
-        if is_ray:
-            import ray
-
-            if not ray.is_initialized():
-                quiet = dict.fromkeys(_QUIET, "0")
-                ray.init(ray_address, log_to_driver=False, logging_level=logging.ERROR, runtime_env={"env_vars": quiet})
-            daft.set_runner_ray(noop_if_initialized=True)
-        else:
-            daft.set_runner_native()
-    except Exception as error:
-        what = " ".join(str(error).split())[:200]
-        where = f"Ray at {ray_address}" if ray_address else "Ray" if is_ray else "Daft's native runner"
-        raise BadEngine(f"{where} cannot be used ({what}); check that it runs, or give another runner") from None
+        for future in as_completed(futures):
+            yield future.result()
+    finally:
+        for future in futures:
+            future.cancel()
 
 
-def _num_cores(is_ray: bool) -> int:
-    if not is_ray:
-        return len(os.sched_getaffinity(0))
+def _begin(parent: int) -> None:
+    """What a process of a pool does first: nothing of it outlives whoever waits for it."""
+    os.environ.setdefault("RAYON_NUM_THREADS", "1")  # a worker is a core: what it calls must not take them all
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    threading.Thread(target=_end_with, args=(parent,), daemon=True).start()
+
+
+def _end_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)
+
+
+@contextmanager
+def processes_end() -> Iterator[None]:
+    """At the end of a job, those that waited for its next stage go, too."""
+    try:
+        yield
+    finally:
+        end_processes()
+
+
+def end_processes() -> None:
+    """End the processes of this machine, whatever they are about: there is nothing to lose but their tasks."""
+    while _pools:
+        pool = _pools.popitem()[1]
+        for process in list((pool._processes or {}).values()):  # terminate_workers(), from Python 3.14 on
+            process.kill()
+        pool.shutdown(cancel_futures=True)
+
+
+def _by_ray(tasks: list[Task], workers: int, address: str | None) -> Iterator[Outcome]:
+    if find_spec("ray") is None:
+        raise BadEngine("the runner ray needs Ray; pip install 'denoise[cluster]', or give runner native")
     import ray
 
-    return max(1, int(ray.cluster_resources().get("CPU", 1)))
+    _connect(ray, address)
+    most = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+    do, waiting = ray.remote(num_cpus=1, max_retries=2)(perform), list(reversed(tasks))
+    under_way: list[Any] = []
+    # Where nobody says how many, twice as many as can run, so that none of them waits for the next one to be sent.
+    while waiting or under_way:
+        while waiting and len(under_way) < (most if workers else 2 * most):
+            under_way.append(do.remote(waiting.pop()))
+        done, under_way = ray.wait(under_way)
+        yield from ray.get(done)
 
 
-class _Worker:
-    """One process of an engine."""
-
-    def __call__(self, task: str) -> str:
-        return _packed(perform(_unpacked(task)))
-
-
-def _packed(value: object) -> str:
-    return base64.b64encode(pickle.dumps(value)).decode()
-
-
-def _unpacked(text: str) -> Any:
-    return pickle.loads(base64.b64decode(text))
+def _connect(ray: Any, address: str | None) -> None:
+    if ray.is_initialized():
+        return
+    quiet = {"RAYON_NUM_THREADS": "1"}
+    try:
+        ray.init(address or "auto", log_to_driver=False, logging_level=logging.ERROR, runtime_env={"env_vars": quiet})
+    except Exception as error:
+        what = " ".join(str(error).split())[:200]
+        raise BadEngine(
+            f"there is no Ray cluster at {address or 'this machine'} ({what}); start one (ray start --head), name "
+            "another (ray_address), or give runner native"
+        ) from None

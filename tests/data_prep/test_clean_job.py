@@ -84,8 +84,7 @@ def test_files_their_order_ranges_and_engine_change_nothing(tmp_path: Path, monk
     assert (seven.counts, seven.dropped, seven.cut, seven.splits) == (one.counts, one.dropped, one.cut, one.splits)
 
 
-def test_processes_of_daft_give_the_same(tmp_path: Path) -> None:
-    pytest.importorskip("daft", reason="the native runner needs Daft")
+def test_processes_give_the_same(tmp_path: Path) -> None:
     files = write_web(tmp_path / "web", web_pages(120), 4)
     loop = clean(files, tmp_path / "loop", CleanConfig(), engine=LOOP)
     native = clean(files, tmp_path / "native", CleanConfig(), engine=Engine(runner="native", workers=2))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +16,7 @@ import pytest
 
 from data_prep.errors import BadInput
 from data_prep.job import engine as engine_module
-from data_prep.job.engine import BadEngine, Engine
+from data_prep.job.engine import BadEngine, Engine, end_processes
 from data_prep.job.stage import Progress, Stages
 from data_prep.job.tasks import BadPlace, Task, done, key_of, perform
 
@@ -20,8 +24,10 @@ ENGINES = [Engine(runner="loop"), Engine(runner="native", workers=2)]
 
 
 @pytest.fixture(autouse=True)
-def _workers_find_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+def _workers_find_the_work(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *filter(None, sys.path)]))
+    yield
+    end_processes()
 
 
 def tasks_in(folder: Path, work: str, numbers: range = range(5), **given: Any) -> list[Task]:
@@ -31,16 +37,10 @@ def tasks_in(folder: Path, work: str, numbers: range = range(5), **given: Any) -
     ]
 
 
-def with_daft(engine: Engine) -> Engine:
-    if engine.runner == "native":
-        pytest.importorskip("daft", reason="the native runner needs Daft")
-    return engine
-
-
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.runner)
 def test_every_task_is_done_and_never_again(engine: Engine, tmp_path: Path) -> None:
     tasks = tasks_in(tmp_path, "square")
-    outcomes = {outcome.task.folder: outcome.result["square"] for outcome in with_daft(engine).run(tasks)}
+    outcomes = {outcome.task.folder: outcome.result["square"] for outcome in engine.run(tasks)}
     assert outcomes == {tmp_path / str(n): n * n for n in range(5)}
     assert sorted(path.name for path in tmp_path.iterdir()) == list("01234")
     times = [path.stat().st_mtime_ns for path in sorted(tmp_path.rglob("square"))]
@@ -50,7 +50,7 @@ def test_every_task_is_done_and_never_again(engine: Engine, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("engine", ENGINES, ids=lambda engine: engine.runner)
 def test_a_task_that_fails_stops_no_other_and_leaves_nothing(engine: Engine, tmp_path: Path) -> None:
-    outcomes = list(with_daft(engine).run(tasks_in(tmp_path, "fails")))
+    outcomes = list(engine.run(tasks_in(tmp_path, "fails")))
     assert sorted(str(outcome.error) for outcome in outcomes if outcome.error) == [
         "1 is odd; give even numbers",
         "3 is odd; give even numbers",
@@ -59,7 +59,6 @@ def test_a_task_that_fails_stops_no_other_and_leaves_nothing(engine: Engine, tmp
 
 
 def test_a_killed_process_loses_its_task_alone(tmp_path: Path) -> None:
-    pytest.importorskip("daft", reason="the native runner needs Daft")
     tasks = tasks_in(tmp_path / "tasks", "dies_once", range(6), scar=tmp_path / "scar")
     results = [outcome.result["square"] for outcome in ENGINES[1].run(tasks)]
     assert sorted(results) == [n * n for n in range(6)]
@@ -67,7 +66,6 @@ def test_a_killed_process_loses_its_task_alone(tmp_path: Path) -> None:
 
 
 def test_a_task_that_always_kills_its_process_is_given_up(tmp_path: Path) -> None:
-    pytest.importorskip("daft", reason="the native runner needs Daft")
     with pytest.raises(BadEngine, match=r"tasks ended 3 times .* give more memory or fewer workers"):
         list(ENGINES[1].run(tasks_in(tmp_path, "dies", range(2))))
 
@@ -107,12 +105,53 @@ def test_a_full_disk_is_one_sentence(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_what_is_not_installed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(engine_module, "_has", lambda package: False)
-    for runner, message in (("native", "needs Daft"), ("ray", "needs Daft")):
-        with pytest.raises(BadEngine, match=message):
-            list(Engine(runner=runner).run(tasks_in(tmp_path, "square")))  # type: ignore[arg-type]
-    assert len(list(Engine().run(tasks_in(tmp_path, "square")))) == 5, "auto is the loop without Daft"
+def test_a_process_that_is_killed_before_it_is_ready_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that reads its pipes alone waits for such a process forever."""
+    end_processes()
+    tasks = tasks_in(tmp_path, "square", range(4))
+    killer = threading.Thread(target=kill_first_child, daemon=True)
+    killer.start()
+    assert len(list(ENGINES[1].run(tasks))) == 4
+    killer.join()
+
+
+def kill_first_child() -> None:
+    while not (children := multiprocessing.active_children()):
+        time.sleep(0.001)
+    children[0].kill()
+
+
+def test_no_process_outlives_the_one_that_waits(tmp_path: Path) -> None:
+    program = f"""
+import os, sys
+from pathlib import Path
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from data_prep.job.engine import Engine
+from test_engine import tasks_in
+import multiprocessing
+if __name__ == "__main__":
+    list(Engine(runner="native", workers=2).run(tasks_in(Path({str(tmp_path)!r}), "square")))
+    print(*[child.pid for child in multiprocessing.active_children()], flush=True)
+    os.kill(os.getpid(), 9)
+"""
+    (tmp_path / "program.py").write_text(program)
+    ran = subprocess.run([sys.executable, tmp_path / "program.py"], capture_output=True, text=True, check=False)
+    children = [int(pid) for pid in ran.stdout.split()]
+    assert len(children) == 2, ran.stderr
+    for _ in range(100):
+        left = [pid for pid in children if Path(f"/proc/{pid}").exists()]
+        if not left:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{left} are still there")
+
+
+def test_what_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine_module, "find_spec", lambda package: None)
+    with pytest.raises(BadEngine, match=r"needs Ray; pip install 'denoise\[cluster\]'"):
+        list(Engine(runner="ray").run(tasks_in(tmp_path, "square")))
     for options in ({"workers": -1}, {"ray_address": "a:1"}):
         with pytest.raises(BadEngine):
             Engine(**options)  # type: ignore[arg-type]
@@ -133,7 +172,6 @@ for runner, address in (("ray", sys.argv[3]), ("loop", "")):
 @pytest.mark.slow
 def test_a_ray_cluster_of_two_workers_gives_the_same_bytes(tmp_path: Path) -> None:
     pytest.importorskip("ray", reason="the runner ray needs the extra `cluster`")
-    pytest.importorskip("daft")
     from made_web import web_pages, write_web
     from ray.cluster_utils import Cluster
 
@@ -142,7 +180,7 @@ def test_a_ray_cluster_of_two_workers_gives_the_same_bytes(tmp_path: Path) -> No
     try:
         cluster.add_node(num_cpus=1)
         command = [sys.executable, "-c", RAY, str(tmp_path / "web"), str(tmp_path / "out"), cluster.address]
-        # In a process of its own: a process has one engine of Daft's, once and for all.
+        # In a process of its own: one that knows a cluster does not take to another.
         ran = subprocess.run(command, capture_output=True, text=True, check=False, timeout=150)
     finally:
         cluster.shutdown()
