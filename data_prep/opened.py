@@ -28,6 +28,8 @@ class FoundText(NamedTuple):
     """Its address, if the source has one."""
     time: str = ""
     """When it was fetched, if the source says so."""
+    unfit: str = ""
+    """Why it cannot be read, to be counted; empty: it can."""
 
 
 @contextmanager

@@ -32,7 +32,8 @@ def documents(
     [('One.', 'two.jsonl:1'), ('Two.', 'two.jsonl:2')]
 
     A text file is one page. What is left out is counted in `counts` under its reason: `empty` (blank, or
-    null in a table), `binary` (holds the character U+0000), `not unicode` (half of a surrogate pair).
+    null in a table), `binary` (holds the character U+0000), `not unicode` (half of a surrogate pair), `too long`
+    (a line of JSON above LONGEST_LINE_BYTES).
     A text longer than `longest_document_chars` comes as several pages, cut where a paragraph, a line, a
     sentence or a word ends; `cut` counts the cuts.
 
@@ -41,6 +42,8 @@ def documents(
     counts = Counter() if counts is None else counts
     found, num_pages = find(sources), []
     for source in found.sources:
+        if source.kind == "crawl":
+            raise BadSource(f"{source.name} is a crawl file; clean it first: denoise clean {source.name} --out FOLDER")
         num_pages.append(0)
         for page in pages_of(Slice(source=source), fields or Fields(), longest_document_chars, counts):
             num_pages[-1] += 1
@@ -48,20 +51,38 @@ def documents(
     demand_texts(found.sources, num_pages, counts)
 
 
-def demand_texts(sources: Sequence[Source], num_pages: Sequence[int], left_out: Mapping[str, int]) -> None:
-    """Raise BadSource if a source that was named, or all together, came to no page."""
-    reasons = f" (left out: {', '.join(f'{n} {reason}' for reason, n in left_out.items())})" if left_out else ""
-    for source, num in zip(sources, num_pages, strict=True):
-        if source.is_named and not num:
-            raise BadSource(f"{source.name} has no text in it{reasons}; leave it out or fill it")
+def demand_texts(
+    sources: Sequence[Source], num_pages: Sequence[int], left_out: Mapping[str, int], damages: Sequence[str] = ()
+) -> None:
+    """Raise BadSource if a source that was named, or all together, came to no page.
+
+    A crawl file may come to none, as long as another source has some: of many, one is often damaged, or all images.
+    """
     if not any(num_pages):
-        raise BadSource(f"no text in {len(sources)} files, {sources[0].name} first{reasons}")
+        raise no_texts(sources, left_out, damages)
+    for source, num in zip(sources, num_pages, strict=True):
+        if not num and source.is_named and source.kind != "crawl":
+            raise no_texts([source], left_out, damages)
+
+
+def no_texts(sources: Sequence[Source], left_out: Mapping[str, int], damages: Sequence[str]) -> BadSource:
+    """What to say of sources without a page."""
+    what = f"{sources[0].name} has no text in it"
+    if len(sources) > 1:
+        what = f"no text in {len(sources)} files, {sources[0].name} first"
+    if left_out:
+        what += f" (left out: {', '.join(f'{n} {reason}' for reason, n in left_out.items())})"
+    more = f" (and {len(damages) - 1} more damages)" if len(damages) > 1 else ""
+    return BadSource(f"{what}: {damages[0]}{more}" if damages else f"{what}; leave it out or fill it")
 
 
 def pages_of(part: Slice, fields: Fields, longest_chars: int, counts: Counter[str]) -> Iterator[Page]:
     """The pages of one source, or of a slice of it, crawl files excepted; see `documents`."""
     source = part.source
     for found in _READERS[source.kind](part, fields):
+        if found.unfit:
+            counts[found.unfit] += 1
+            continue
         is_empty = True
         for number, text in enumerate(_cut(found.blocks, longest_chars)):
             counts.update({"cut": 1} if number else {})

@@ -5,13 +5,17 @@ from __future__ import annotations
 import codecs
 import difflib
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, BinaryIO
 
-from data_prep.opened import FoundText, is_unicode, not_utf8, opened
+from data_prep.opened import BLOCK_BYTES, FoundText, is_unicode, not_utf8, opened
 from data_prep.sources import HUB, BadSource, Slice, Source
+
+LONGEST_LINE_BYTES = 1 << 26
+"""A longer line of JSON is passed over and counted: it would be held several times over."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +34,9 @@ def json_lines(part: Slice, fields: Fields) -> Iterator[FoundText]:
     """One object a line."""
     source = part.source
     for place, line in _lines(part):
+        if len(line) > LONGEST_LINE_BYTES:
+            yield FoundText([], place, unfit="too long")
+            continue
         if line.isspace():
             continue
         try:
@@ -42,18 +49,32 @@ def json_lines(part: Slice, fields: Fields) -> Iterator[FoundText]:
 
 
 def _lines(part: Slice) -> Iterator[tuple[str, bytes]]:
-    """The lines that begin within a slice, each with its place: a number, or its byte where the file is sliced."""
+    """The lines that begin within a slice, each with its place: a number, or its byte where the file is sliced.
+
+    Of a line that is too long, one byte more than is allowed.
+    """
+    stop = part.stop if not part.is_whole else sys.maxsize
     with opened(part.source) as file:
-        if part.is_whole:
-            for number, line in enumerate(file, start=1):
-                yield f":{number}", line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
-            return
-        at = file.seek(max(0, part.start - 1))
-        if part.start:
-            at += len(file.readline())  # of a line that began before; just its end, if that is where the slice starts
-        while at < part.stop and (line := file.readline()):
-            yield f"@{at}", line if at else line.removeprefix(codecs.BOM_UTF8)
+        # A line that began before is the slice's before; just its end, if that is where the slice starts.
+        at = file.seek(part.start - 1) if part.start else 0
+        at += _rest_of_line(file, stop - at) if part.start else 0
+        number = 0
+        while at < stop and (line := file.readline(LONGEST_LINE_BYTES + 1)):
+            number += 1
+            yield f":{number}" if part.is_whole else f"@{at}", line if at else line.removeprefix(codecs.BOM_UTF8)
+            is_over = line.endswith(b"\n") or len(line) <= LONGEST_LINE_BYTES
             at += len(line)
+            at += 0 if is_over else _rest_of_line(file, stop - at)
+
+
+def _rest_of_line(file: BinaryIO, num_bytes: int) -> int:
+    """Pass over what is left of a line, or so many bytes of it; how many there were."""
+    passed = 0
+    while passed < num_bytes and (piece := file.readline(BLOCK_BYTES)):
+        passed += len(piece)
+        if piece.endswith(b"\n"):
+            break
+    return passed
 
 
 def _in_row(row: object, fields: Fields, name: str, place: str) -> FoundText:
@@ -101,11 +122,28 @@ def parquet_rows(part: Slice, fields: Fields) -> Iterator[FoundText]:
             number = sum(file.metadata.row_group(group).num_rows for group in range(groups.start))
             columns = [name for name in astuple(fields) if name in names]
             for batch in file.iter_batches(batch_size=256, columns=columns, row_groups=list(groups)):
-                for row in batch.to_pylist():
+                for row in _rows_of(batch, fields, f"{source.name}:{number + 1}"):
                     number += 1
                     yield _in_row(row, fields, source.name, f":{number}")
     except (pyarrow.ArrowException, OSError) as error:
         raise BadSource(f"{source.name} is no whole Parquet file ({error}); fetch it again") from None
+
+
+def _rows_of(batch: Any, fields: Fields, place: str) -> list[dict[str, Any]]:
+    """A batch as plain values; times that Python has no value for as text."""
+    import pyarrow
+
+    if fields.time in batch.schema.names and pyarrow.types.is_temporal(batch.schema.field(fields.time).type):
+        number = batch.schema.names.index(fields.time)
+        try:
+            batch.column(number).to_pylist()
+        except (OverflowError, ValueError):
+            batch = batch.set_column(number, fields.time, batch.column(number).cast(pyarrow.string()))
+    try:
+        rows: list[dict[str, Any]] = batch.to_pylist()
+    except ValueError as error:
+        raise BadSource(f"{place} and what follows is not text that can be read ({error}); write it again") from None
+    return rows
 
 
 def saved_rows(part: Slice, fields: Fields) -> Iterator[FoundText]:

@@ -33,6 +33,9 @@ READABLE = " ".join(KINDS) + ", text and JSON also with " + " ".join(COMPRESSION
 
 HUB = "hub:"
 
+_CLEANED, _CLEAN_FOLDER = "clean.json", "clean"
+"""The manifest of cleaned texts, and the folder of them in a prepared one."""
+
 
 class BadSource(BadInput):
     """A corpus that cannot be read, or that holds nothing."""
@@ -45,7 +48,7 @@ class Source:
     kind: str
     """One of text, json_lines, parquet, crawl (WET, WARC), saved (a data set saved to disk), hub."""
     name: str
-    """What messages and pages call it: a path as the user gave it, or the hub's name."""
+    """What messages and pages call it: a path as the user gave it, or the hub's name; always Unicode."""
     key: str
     """What a manifest knows it by, wherever the corpus lies: its path inside what was named."""
     path: Path = Path()
@@ -85,10 +88,12 @@ def find(sources: Sequence[str | Path], *, leave_out: Sequence[Path] = ()) -> Fo
     """What there is to read under `sources`.
 
     A source is a file with a known ending; a folder, searched to its depths; a glob (`data/**/*.txt`);
-    a folder made by the `datasets` library's save_to_disk; or `hub:user/name`, `hub:user/name:config`,
+    a folder made by the `datasets` library's save_to_disk, or by `denoise clean` or `denoise prepare`, of which
+    the cleaned texts are read; or `hub:user/name`, `hub:user/name:config`,
     `hub:user/name:config:split` (`hub:user/name::split` for the default config; the split is train
     unless named). Without `hub:` a name is always a path, so a mistyped path never goes to the network.
-    Folders in `leave_out`, hidden files and hidden folders are not searched.
+    Folders in `leave_out`, folders that denoise wrote below the one named, links to folders, hidden files and
+    hidden folders are not searched.
 
     Raises BadSource for what does not exist, has an unknown ending, or holds nothing to read.
     """
@@ -100,7 +105,7 @@ def find(sources: Sequence[str | Path], *, leave_out: Sequence[Path] = ()) -> Fo
             endings = ", ".join(f"{n} × {ending}" for ending, n in passed_over.items()) or "none"
             raise BadSource(f"{given} holds no file to read (files with other endings: {endings}); read are {READABLE}")
         for source in several:
-            place = source.name if source.kind == "hub" else str(source.path.resolve())
+            place = source.name if source.kind == "hub" else os.path.realpath(source.path)
             if place in found:
                 passed_over["(named twice)"] += 1
             found.setdefault(place, source)
@@ -111,19 +116,23 @@ def find(sources: Sequence[str | Path], *, leave_out: Sequence[Path] = ()) -> Fo
 
 def _expand(given: str, leave_out: list[Path], passed_over: Counter[str]) -> Iterator[Source]:
     path = Path(given)
+    if not given:
+        raise BadSource("the name of a source is empty; name a file or a folder, the one you are in as .")
     if given.startswith(HUB):
         yield _hub(given)
     elif _is_saved(path):
         yield from _saved(path, passed_over)
     elif path.is_dir():
-        yield from _folder(path, leave_out, passed_over)
+        yield from _folder(_texts_in(path), leave_out, passed_over)
     elif path.exists():
         if kind_of(path) is None:
-            raise BadSource(f"{given} has an ending that is not read; read are {READABLE}; rename or convert it")
-        yield Source(kind=str(kind_of(path)), name=given, key=path.name, path=path)
+            raise BadSource(f"{shown(given)} has an ending that is not read; read are {READABLE}; rename or convert it")
+        if not path.is_file():
+            raise BadSource(f"{shown(given)} is no file but a pipe or a device; write what it says to a file")
+        yield Source(kind=str(kind_of(path)), name=shown(given), key=shown(path.name), path=path)
     elif glob.has_magic(given):
         for match in sorted(glob.glob(given, recursive=True)):
-            if Path(match).is_file():
+            if not os.path.isdir(match):
                 yield from _known(Path(match), Path(match).name, passed_over)
     else:
         looks_like_hub = given.count("/") == 1 and not given.startswith((".", "/", "~"))
@@ -147,13 +156,13 @@ def _is_saved(path: Path) -> bool:
 def _saved(path: Path, passed_over: Counter[str]) -> Iterator[Source]:
     """A saved data set; of one with several splits, train where there is one, else all."""
     if not (path / "dataset_dict.json").is_file():
-        yield Source(kind="saved", name=str(path), key=path.name, path=path)
+        yield Source(kind="saved", name=shown(path), key=shown(path.name), path=path)
         return
     splits = sorted(p for p in path.iterdir() if _is_saved(p))
     chosen = [p for p in splits if p.name == "train"] or splits
     for split in splits:
         if split in chosen:
-            yield Source(kind="saved", name=str(split), key=f"{path.name}/{split.name}", path=split)
+            yield Source(kind="saved", name=shown(split), key=shown(f"{path.name}/{split.name}"), path=split)
         else:
             passed_over[f"(split {split.name})"] += 1
 
@@ -161,8 +170,14 @@ def _saved(path: Path, passed_over: Counter[str]) -> Iterator[Source]:
 def _folder(top: Path, leave_out: list[Path], passed_over: Counter[str]) -> Iterator[Source]:
     files = []
     for folder, inner, names in os.walk(top):
-        inner[:] = [d for d in inner if not d.startswith(".") and (Path(folder) / d).resolve() not in leave_out]
+        below = [Path(folder) / name for name in inner if not name.startswith(".")]
+        below = [path for path in below if path.resolve() not in leave_out]
+        passed_over["(link to a folder)"] += sum(path.is_symlink() for path in below)
+        passed_over["(folder of denoise)"] += sum(_is_ours(path) for path in below if not path.is_symlink())
+        inner[:] = [path.name for path in below if not path.is_symlink() and not _is_ours(path)]
         files += [Path(folder) / name for name in names if not name.startswith(".")]
+    for none_of in [name for name, count in passed_over.items() if not count]:
+        del passed_over[none_of]
     for path in sorted(files):
         yield from _known(path, path.relative_to(top).as_posix(), passed_over)
 
@@ -170,9 +185,33 @@ def _folder(top: Path, leave_out: list[Path], passed_over: Counter[str]) -> Iter
 def _known(path: Path, key: str, passed_over: Counter[str]) -> Iterator[Source]:
     kind = kind_of(path)
     if kind is None:
-        passed_over[path.suffix.lower() or "(no ending)"] += 1
+        passed_over[shown(path.suffix.lower()) or "(no ending)"] += 1
+    elif path.exists() and not path.is_file():
+        passed_over["(pipe or device)"] += 1
     else:
-        yield Source(kind=kind, name=str(path), key=key, path=path, is_named=False)
+        yield Source(kind=kind, name=shown(path), key=shown(key), path=path, is_named=False)
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether a folder is one that denoise wrote, or has begun to write."""
+    return any((folder / name).exists() for name in (_CLEANED, "tokenizer/vocab.json", ".partial"))
+
+
+def _texts_in(folder: Path) -> Path:
+    """Where the cleaned texts of a folder of ours lie; any other folder is all of it read."""
+    for home in (folder, folder / _CLEAN_FOLDER):
+        if (home / _CLEANED).is_file():
+            return home / "text"
+    return folder
+
+
+def shown(path: str | Path) -> str:
+    r"""A path that can be written and printed: bytes of it that are not UTF-8 as escapes.
+
+    >>> shown(os.fsdecode(b"caf\xe9.txt")), shown("caf\xe9.txt") == "caf\xe9.txt"
+    ('caf\\xe9.txt', True)
+    """
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def kind_of(path: Path) -> str | None:

@@ -90,15 +90,8 @@ def explore(arguments: Arguments) -> None:
 
     parser = options_of(ExploreConfig, "explore", explore.__doc__)
     parser.add_argument("text", nargs="?", help="The text (default: Lincoln, State of the Union, 1862).")
-    values, built = parsed(parser, _flagged(arguments, "--stats"))
+    values, built = parsed(parser, arguments)
     show(values.text, value_of(ExploreConfig, built), shlex.join(["denoise", "explore", *arguments]))
-
-
-def _flagged(arguments: Arguments, flag: str) -> list[str]:
-    """The same with `=true` behind a flag that stands alone, so that it does not take the text for its value."""
-    following = [*arguments, ""]
-    is_alone = [a == flag and following[n + 1] not in ("true", "false") for n, a in enumerate(arguments)]
-    return [f"{flag}=true" if alone else a for a, alone in zip(arguments, is_alone, strict=True)]
 
 
 def demo(arguments: Arguments) -> None:

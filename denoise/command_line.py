@@ -66,7 +66,7 @@ def options_of(options: type, name: str, summary: str | None) -> Parser:
     Greeting(times=2)
     """
     usage = f"denoise {name} [options]"
-    parser = Parser(prog=f"denoise {name}", usage=usage, description=summary, default_env=False)
+    parser = Parser(prog=f"denoise {name}", usage=usage, description=summary, default_env=False, allow_abbrev=False)
     parser.add_argument(
         "-c",
         "--config",
@@ -91,12 +91,35 @@ def plain(options: type, parser: Parser, values: Namespace) -> dict[str, Any]:
 def parsed(parser: Parser, arguments: Sequence[str]) -> tuple[Namespace, Namespace]:
     """Plain values and built objects of a command line. Raises BadUsage, or whatever BadInput a value raises."""
     try:
-        values = parser.parse_args(_with_fresh_corruptions(arguments))
+        values = parser.parse_args(_with_fresh_corruptions(_in_full(parser, arguments)))
         return values, parser.instantiate(values)
     except BadInput:
         raise
     except ValueError as error:
         raise BadUsage(in_one_sentence(str(error), parser)) from error
+
+
+def _in_full(parser: Parser, arguments: Sequence[str]) -> list[str]:
+    """The same with options in their own spelling: --keep-dropped, which stands alone, is --keep_dropped=true.
+
+    A flag is alone if neither true nor false follows it, so it never takes a file for its value.
+    """
+    are_flags = [action for action in parser._actions if getattr(action, "_typehint", None) is bool]
+    flags = {name for action in are_flags for name in action.option_strings}
+    known, full = {*parser.options(), *flags}, list[str]()
+    for place, argument in enumerate(arguments):
+        if argument == "--":
+            return [*full, *arguments[place:]]
+        name, joined, value = argument.partition("=")
+        name = name.replace("-", "_").replace("__", "--", 1) if name.startswith("--") else name
+        name = name if name in known else argument.partition("=")[0]
+        is_alone = name in flags and not joined and not _is_bool(arguments[place + 1 : place + 2])
+        full.append(name + "=true" if is_alone else name + joined + value)
+    return full
+
+
+def _is_bool(following: Sequence[str]) -> bool:
+    return bool(following) and following[0].lower() in ("true", "false", "yes", "no")
 
 
 def _with_fresh_corruptions(arguments: Sequence[str]) -> list[str]:
@@ -135,7 +158,7 @@ def _names_corruption(arguments: Sequence[str], place: int) -> bool:
 
 _NOISE = re.compile(
     r"Subtypes:|Given value|Source:|Errors:|Does not validate against|Expected a <class 'NoneType'>"
-    r"|Expected a path but|Parser key|Problem with given class_path|Problems? in"
+    r"|Expected a <class 'str'>$|Expected a path but|Parser key|Problem with given class_path|Problems? in"
 )
 
 
@@ -151,6 +174,10 @@ def in_one_sentence(message: str, parser: Parser) -> str:
     for pattern, sentence in _SENTENCES:
         if found := re.search(pattern, said):
             return sentence(found, message, parser)
+    if key and said.startswith("it has no option"):
+        return f"--{key}{said.removeprefix('it')}"
+    if key and re.match(r"[a-z_.]+( has no option|: )", said):  # said by the parser of a part
+        return f"--{key}.{said}"
     return f"--{key}: {said}" if key and key.split(".")[0] not in said else said
 
 
@@ -167,7 +194,7 @@ def _unknown_key(found: re.Match[str], message: str, parser: Parser) -> str:
     given, group = found["key"], found.groupdict().get("group") or _key_in(message)
     prefix = f"--{group}." if group else "--"
     known = [name.removeprefix(prefix) for name in parser.options() if name.startswith(prefix)]
-    known = [name for name in known if name not in ("help", "config", "print_config")]
+    known = [name for name in known if name.split(".")[-1] not in ("help", "config", "print_config", "print_shtab")]
     # Parsers of classes, which jsonargparse makes by itself, are not called after a command.
     where = group or (parser.prog if parser.prog.startswith("denoise ") else "it")
     return f"{where} has no option {given}{_nearest(given, known)} There are {', '.join(known)}"
@@ -175,6 +202,10 @@ def _unknown_key(found: re.Match[str], message: str, parser: Parser) -> str:
 
 def _no_file(found: re.Match[str], message: str, parser: Parser) -> str:
     return f"there is no file {found[1]}"
+
+
+def _no_options(found: re.Match[str], message: str, parser: Parser) -> str:
+    return f"the YAML file given to {parser.prog} holds no options; write one a line, NAME: VALUE"
 
 
 def _wrong_type(found: re.Match[str], message: str, parser: Parser) -> str:
@@ -207,6 +238,7 @@ _SENTENCES: tuple[tuple[str, Callable[[re.Match[str], str, Parser], str]], ...] 
     (r"Group '(?P<group>[^']+)' does not accept option '(?P<key>[^']+)'", _unknown_key),
     (r"Option '(?P<key>[^']+)' is not accepted", _unknown_key),
     (r"File does not exist: '?([^'\n]+)", _no_file),
+    (r"Unexpected config:", _no_options),
     (r"Expected a dot import path string: (?P<given>\S+)", _wrong_class),
     (r"(?P<why>No module named '(?P<given>[^']+)')", _wrong_class),
     (r"(?P<why>module '[^']+' has no attribute '(?P<given>[^']+)')", _wrong_class),
@@ -222,6 +254,7 @@ def _kind(expected: str) -> str:
     if names_of_enum:
         return "one of " + names_of_enum[1].replace(",", ", ")
     names = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
+    names |= {"tuple": "a list", "dict": "a mapping"}
     plain = re.fullmatch(r"<class '([\w.]+)'>", expected)
     return names.get(plain[1], plain[1]) if plain else expected
 

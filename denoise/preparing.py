@@ -6,11 +6,12 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
 from data_prep.cleaning.explain import explain, find_page
@@ -29,10 +30,13 @@ from data_prep.job.units import read_unit, units_of
 from data_prep.manifest import Manifest
 from data_prep.options import PrepareConfig, TokenizerConfig, TokensConfig
 from data_prep.pipeline import CLEAN_FOLDER, prepare
-from data_prep.readers import documents
+from data_prep.readers import no_texts
 from data_prep.sources import find
 
 _MOST_DAMAGES = 10
+_STAGE_CHARS = len("training the tokenizer")
+_WIDE_CHARS = 120
+"""In a narrower terminal there is no bar, and the counts still stand."""
 
 
 def prepare_in_sight(
@@ -43,7 +47,8 @@ def prepare_in_sight(
     with _bars(console) as report:
         manifest = prepare(list(sources) or None, out, config, engine=engine, report=report, command=command)
     cleaned = CleanManifest.read(out / CLEAN_FOLDER)
-    _print(console, [*_cleaning_lines(cleaned), *_store_lines(out, manifest)])
+    left_out = _left_out_lines(cleaned.left_out, cleaned.passed_over)
+    _print(console, [*_cleaning_lines(cleaned), *_store_lines(out, manifest), *left_out])
     return cleaned
 
 
@@ -59,7 +64,9 @@ def clean_in_sight(
         for split, counts in manifest.splits.items()
     )
     lines = [f"{out}: {splits}", f'  open: datasets.load_dataset("{out}")', f"  fingerprint: {manifest.fingerprint}"]
-    _print(console, [*_cleaning_lines(manifest), *lines])
+    if not manifest.counts["kept"]:
+        lines = [f"{out}: no document is left; denoise clean SOURCE --explain URL tells why of one page"]
+    _print(console, [*_cleaning_lines(manifest), *_left_out_lines(manifest.left_out, manifest.passed_over), *lines])
     return manifest
 
 
@@ -82,12 +89,15 @@ def encode_in_sight(texts: Path, out: Path, config: TokensConfig, engine: Engine
 def explain_in_sight(target: str, sources: Sequence[str], config: CleanConfig) -> None:
     """Print one page line by line, with what each rule says of it; `target` is its address, or a file with its text."""
     found = find(list(sources) or [target])
-    cleaning = config.resolved(found.sources)
-    if sources:
-        read = (read_unit(unit, cleaning.reading, Tally(), Counter(), []) for unit in units_of(found.sources))
-        page = find_page(chain.from_iterable(read), target)
-    else:
-        page = next(documents([target]))
+    if not sources and config.rules == "auto":
+        config = replace(config, rules="c4")  # nobody asks why no rule at all keeps a page
+    cleaning, tally, left_out = config.resolved(found.sources), Tally(), Counter[str]()
+    read = (read_unit(unit, cleaning.reading, tally, left_out, []) for unit in units_of(found.sources))
+    pages = chain.from_iterable(read)
+    page = find_page(pages, target) if sources else next(pages, None)
+    if page is None:
+        damages = [str(damage) for damage in tally.damages]
+        raise no_texts(found.sources, left_out + tally.passed_over, damages)
     rules = Rules(cleaning.profile)
     explanation = explain(page, rules, detect=detector_of(rules.profile), bad_words=cleaning.bad_word_search())
     Console().print(ExplanationView(explanation, profile_name(rules.profile)))
@@ -96,15 +106,17 @@ def explain_in_sight(target: str, sources: Sequence[str], config: CleanConfig) -
 @contextmanager
 def _bars(console: Console) -> Iterator[Report]:
     """One bar a stage; a stage that begins ends the one before."""
-    columns = (
-        TextColumn("[bold]{task.description:<22}"),
-        BarColumn(bar_width=24),
+    columns: list[ProgressColumn] = [
+        TextColumn(f"[bold]{{task.description:<{_STAGE_CHARS}}}"),
         TextColumn("{task.percentage:>3.0f} %"),
         TextColumn("{task.fields[told]}"),
-        TimeElapsedColumn(),
         TextColumn("left"),
-        TimeRemainingColumn(),
-    )
+        TimeRemainingColumn(compact=True),
+    ]
+    if is_wide := console.width >= _WIDE_CHARS:
+        columns.insert(1, BarColumn(bar_width=24))
+        columns.insert(4, TimeElapsedColumn())
+    room = console.width - (74 if is_wide else 43)
     with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, int] = {}
         started_at_s: dict[str, float] = {}
@@ -116,17 +128,24 @@ def _bars(console: Console) -> Iterator[Report]:
                     bars.update(task.id, total=task.total or 1, completed=task.total or 1)
                 tasks[stage] = bars.add_task(stage, total=total, told="")
                 started_at_s[stage] = time.monotonic()
-            told = _told(progress.counts, time.monotonic() - started_at_s[stage])
+            told = _told(progress.counts, time.monotonic() - started_at_s[stage], room)
             bars.update(bars.tasks[tasks[stage]].id, completed=progress.num_done, total=total, told=told)
 
         yield report
 
 
-def _told(counts: Mapping[str, float], seconds: float) -> str:
-    """Counts of a stage, such as `11,630 pages  3,385 kept  28.1 MB/s`."""
+def _told(counts: Mapping[str, float], seconds: float, room_chars: int) -> str:
+    """Counts of a stage, as many as there is room for.
+
+    >>> counts = {"pages": 11630, "kept": 3385, "chars": 28.1e6}
+    >>> _told(counts, 1.0, 40), _told(counts, 1.0, 30)
+    ('11,630 pages  3,385 kept  28.1 MB/s', '11,630 pages  3,385 kept')
+    """
     told = [f"{int(counts[name]):,} {name}" for name in ("pages", "kept", "documents") if counts.get(name)]
     if counts.get("chars") and seconds > 0.5:
         told.append(f"{counts['chars'] / 1e6 / seconds:,.1f} MB/s")
+    while len("  ".join(told)) > room_chars:
+        told.pop()
     return "  ".join(told)
 
 
@@ -145,8 +164,8 @@ def _cleaning_lines(manifest: CleanManifest) -> list[str]:
     if manifest.crawl and (bad := {k: sum(manifest.crawl[k].values()) for k in ("lost", "stray", "mended")}):
         if any(bad.values()):
             lines.append(
-                f"  damaged: {bad['lost']:,} records lost ({_reasons(manifest.crawl['lost']) or 'none'}), "
-                f"{bad['stray']:,} stretches of no record, {bad['mended']:,} mended"
+                f"  damaged: {_count(bad['lost'], 'record')} lost ({_reasons(manifest.crawl['lost']) or 'none'}), "
+                f"{_count(bad['stray'], 'stretch', 'es')} of no record, {bad['mended']:,} mended"
             )
         lines += [f"    {damage}" for damage in manifest.damages[:_MOST_DAMAGES]]
         if len(manifest.damages) > _MOST_DAMAGES:
@@ -162,16 +181,28 @@ def _store_lines(out: Path, manifest: Manifest) -> list[str]:
             f"  {split:<9}{counts.num_documents:>9,} documents {counts.num_tokens:>13,} tokens "
             f"{counts.num_bytes / 1e6:>9,.1f} MB  {counts.num_bytes / max(counts.num_tokens, 1):.2f} bytes/token"
         )
-    own = {reason: n for reason, n in manifest.dropped.items() if manifest.texts.get("profile") == "as-is"}
-    left_out = {**own, **{f"*{ending} files": n for ending, n in manifest.passed_over.items()}}
-    if left_out:
-        lines.append("  left out: " + _reasons(left_out))
-    return lines
+    return lines + _left_out_lines({"no tokens": manifest.dropped.get("no tokens", 0)}, {})
+
+
+def _left_out_lines(texts: Mapping[str, int], files: Mapping[str, int]) -> list[str]:
+    """What of the sources is no page, and which files were not read."""
+    unread = {f"*{ending} files" if ending.startswith(".") else ending: n for ending, n in files.items()}
+    left_out = {name: count for name, count in {**texts, **unread}.items() if count}
+    return ["  left out: " + _reasons(left_out)] if left_out else []
 
 
 def _reasons(counts: Mapping[str, int]) -> str:
     """Counts by reason, the most frequent first."""
     return ", ".join(f"{n:,} {reason}" for reason, n in sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))
+
+
+def _count(number: int, thing: str, plural: str = "s") -> str:
+    """A number of things.
+
+    >>> _count(1, "record"), _count(2000, "stretch", "es")
+    ('1 record', '2,000 stretches')
+    """
+    return f"{number:,} {thing}{'' if number == 1 else plural}"
 
 
 def _print(console: Console, lines: Sequence[str]) -> None:

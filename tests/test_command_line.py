@@ -111,7 +111,7 @@ def test_what_a_run_is_can_be_written_down_and_read_again(tmp_path: Path) -> Non
         (["--corruption=json.Noise"], ["'json.Noise' is not a corruption", "has no attribute 'Noise'"]),
         (
             ["--corruption=TextInfilling", "--corruption.rat=0.3"],
-            ["corruption: it has no option rat", "did you mean rate?"],
+            ["--corruption has no option rat", "did you mean rate?"],
         ),
         (
             ["--corruption=TextInfilling", "--corruption.rate=x"],
@@ -149,7 +149,7 @@ def test_a_mistake_is_one_sentence(arguments: list[str], parts: list[str]) -> No
         ("seed: [1\n", ["wrong.yaml"]),
         (
             "corruption: {class_path: corruptions.TextInfilling, init_args: {rat: 0.1}}\n",
-            ["corruption: it has no option rat", "did you mean rate?"],
+            ["--corruption has no option rat", "did you mean rate?"],
         ),
     ],
 )

@@ -209,7 +209,7 @@ def _damage(crawl: Mapping[str, Any]) -> str:
     ]
     stray = ""
     if crawl.get("stray_bytes"):
-        places = _several(crawl["stray"], "place")
+        places = _several(sum(crawl["stray"].values()), "place")
         stray = f" Between records stand {crawl['stray_bytes']:,} bytes that belong to none, in {places}."
     text = f"{crawl['records']:,} records were read, {crawl['pages']:,} of them pages.{stray}"
     return f"## What was found in the crawl files\n\n{text}" + (

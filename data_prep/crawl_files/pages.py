@@ -26,6 +26,7 @@ from data_prep.crawl_files.tally import (
 )
 from data_prep.crawl_files.unpack import Unpacker
 from data_prep.pages import Page
+from data_prep.sources import shown
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +78,14 @@ def crawl_pages(path: str | Path, config: CrawlConfig | None = None, tally: Tall
         with Path(path).open("rb") as file:
             num_before = tally.num_records
             unpacker = Unpacker(file, hold_bytes=2 * config.max_record_bytes, max_unpacking=config.max_unpacking)
-            yield from _Reading(str(path), config, tally).pages(Stream(unpacker))
+            yield from _Reading(shown(path), config, tally).pages(Stream(unpacker))
             if tally.num_records == num_before:
                 details = "the file has no WARC record" if file.seek(0, 2) else "the file is empty"
-                tally.damage(Damage(file=str(path), place=Place(at=0), reason=NO_RECORD, details=details, num_lost=0))
+                tally.damage(Damage(file=shown(path), place=Place(at=0), reason=NO_RECORD, details=details, num_lost=0))
     except OSError as error:
-        raise BadCrawl(f"{path} cannot be read ({error.strerror or error}); check path and permissions") from None
+        raise BadCrawl(
+            f"{shown(path)} cannot be read ({error.strerror or error}); check path and permissions"
+        ) from None
 
 
 class _Reading:

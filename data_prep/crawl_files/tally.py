@@ -33,7 +33,7 @@ MOST_DAMAGES = 1000
 _WHAT_TO_DO = {
     CUT: "fetch the file again",
     BAD_GZIP: "fetch the file again",
-    BOMB: "take the file out, or raise max_unpacking if it is what it should be",
+    BOMB: "take it out, or unpack the file with gunzip if it is what it should be",
     TOO_LARGE: "raise max_record_bytes to read it",
     NO_RECORD: "check that it is a WET or WARC file, plain or packed with gzip",
     EMPTY: "fetch the file again",

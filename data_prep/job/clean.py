@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -158,13 +159,14 @@ class CleanJob:
 
     def _demand_texts(self, shards: _Shards) -> None:
         num_pages = [0] * len(self.found.sources)
-        left_out: dict[str, int] = {}
+        left_out: Counter[str] = Counter()
         for result in shards.results:
             for part in result["slices"]:
                 num_pages[part["source"]] += part["num_pages"]
-            for reason, count in result["left_out"].items():
-                left_out[reason] = left_out.get(reason, 0) + count
-        demand_texts(self.found.sources, num_pages, left_out)
+            left_out.update(result["left_out"])
+            left_out.update(result["crawl"].get("passed_over", {}))
+        damages = [damage for result in shards.results for damage in result["damages"]]
+        demand_texts(self.found.sources, num_pages, left_out, damages)
 
     def _compare(self, shards: _Shards) -> list[Compared]:
         """What is left out of each unit: by copies, then by near duplicates, then lines."""

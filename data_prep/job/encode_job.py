@@ -10,7 +10,7 @@ from typing import Any
 
 from data_prep.files import only_one, sync_folder
 from data_prep.job.clean import TEXT_FOLDER
-from data_prep.job.clean_manifest import CleanManifest
+from data_prep.job.clean_manifest import BadTexts, CleanManifest
 from data_prep.job.engine import Engine, processes_end
 from data_prep.job.finish_unit import texts_in
 from data_prep.job.stage import Report, Stages
@@ -75,6 +75,7 @@ class EncodeJob:
         """`texts` is a folder that `data_prep.job.clean.clean` wrote. Raises BadTexts."""
         self.texts, self.out, self.stages, self.language = texts, out, stages, language
         self.cleaned = CleanManifest.read(texts)
+        _demand_whole(texts, self.cleaned)
         self.scratch = out / SCRATCH_FOLDER
         self.rule = self._rule(held_out_fraction)
 
@@ -166,6 +167,14 @@ class EncodeJob:
     def _run(self, stage: str, tasks: Sequence[Task]) -> list[Result]:
         sizes = [sum(path.stat().st_size for path in paths) for paths in self._files()]
         return self.stages.run(stage, tasks, sizes, {"documents": "documents"})
+
+
+def _demand_whole(folder: Path, cleaned: CleanManifest) -> None:
+    """Raise BadTexts if a file is not there, or is not as long as the manifest says."""
+    for name, file in cleaned.files.items():
+        path = folder / name
+        if not path.is_file() or path.stat().st_size != file["num_bytes"]:
+            raise BadTexts(f"{path} is not the file that denoise clean wrote; delete {folder} and clean again")
 
 
 def _dropped(texts: CleanManifest, num_empty: int) -> dict[str, int]:

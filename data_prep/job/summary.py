@@ -117,7 +117,7 @@ def _sources(stamps: Sequence[Mapping[str, Any]], shards: Sequence[Result]) -> l
     for result in shards:
         for part in result["slices"]:
             entry = entries[part["source"]]
-            entry["digest"] = part["digest"]
+            entry["digest"] = part["digest"] or entry["digest"]  # of a source in slices, the first tells it
             entry["num_pages"] += part["num_pages"]
     return entries
 

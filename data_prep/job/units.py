@@ -12,7 +12,7 @@ from data_prep.crawl_files import CrawlConfig, Tally, crawl_pages
 from data_prep.pages import Page
 from data_prep.readers import pages_of
 from data_prep.rows import Fields
-from data_prep.sources import BadSource, Slice, Source, readable, stamp
+from data_prep.sources import BadSource, Slice, Source, readable, shown, stamp
 
 UNIT_BYTES = 1 << 25
 """Small files are read together up to so many bytes; files that can be cut, are cut at multiples of it. It depends
@@ -150,7 +150,7 @@ def read_unit(
 
 def place_of(page: Page, source: Source) -> str:
     """Where a page lies, wherever its source does: `crawl.warc.wet.gz@18184`."""
-    known = str(source.path) if source.kind == "crawl" else source.name
+    known = shown(source.path) if source.kind == "crawl" else source.name
     return source.key + page.name.removeprefix(known)
 
 
