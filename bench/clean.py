@@ -3,13 +3,16 @@
     python bench/clean.py
     python bench/clean.py --repeats 5 --files ../shared/data/crawl/multi-0000{0,1}.warc.wet.gz
     python bench/clean.py --no-tfds
+    python bench/clean.py --workers
 
 MB are those of the bodies of `conversion` records, unpacked. Seconds are process CPU time with child processes,
-medians, everything on one core. `reading` gives pages, `page rules` judges pages that are in memory, the rest is the
-whole way from files to final pages. tensorflow_datasets is installed into an environment of its own (--cache, 430 MB)
-and its functions are run by bench/tfds_c4.py, without TensorFlow and Beam, which flatters it: --beam lets the functions
-count by Beam, as they do in earnest (200 MB more). Its final pages, those of c4-exact, and those of the list in
-shared/data, where one is for these files, must be the same, or nothing is compared.
+medians, everything on one core. `reading` gives pages, `page rules` judges pages that are in memory. `whole` is the
+job of `denoise clean` from files to Parquet and manifest, in this process: all but the start of the interpreter and
+the imports, which come once a run; `plain loop` has the same stages in memory and writes nothing.
+tensorflow_datasets is installed into an environment of its own (--cache, 430 MB) and its functions are run by
+bench/tfds_c4.py, without TensorFlow and Beam, which flatters it: --beam lets the functions count by Beam, as they do in
+earnest (200 MB more). Its final pages, those of c4-exact, and those of the list in shared/data, where one is for these
+files, must be the same, or nothing is compared.
 """
 
 from __future__ import annotations
@@ -21,24 +24,30 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import md5
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import clean_workers
 import tfds_c4
 
 from data_prep.cleaning.bad_words import BadWords
 from data_prep.cleaning.loop import clean_all
 from data_prep.cleaning.profiles import PROFILES, Profile
 from data_prep.cleaning.rules import Rules
-from data_prep.cleaning.verdicts import Document
 from data_prep.crawl_files import CrawlConfig, crawl_pages
 from data_prep.crawl_files.framing import Framing
 from data_prep.crawl_files.stream import Stream
 from data_prep.crawl_files.unpack import Unpacker
+from data_prep.job.clean import TEXT_FOLDER, clean
+from data_prep.job.config import CleanConfig
+from data_prep.job.engine import Engine
+from data_prep.job.finish_unit import texts_in
 from data_prep.pages import Page
 
 DATA = Path(os.environ.get("DENOISE_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
@@ -46,6 +55,7 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "denois
 GOALS_ON = ["lean-00000.warc.wet.gz"]
 GOALS = {"page rules, c4-exact": 60, "whole, c4-exact": 28, "whole, c4-fast": 40}
 GOAL_RATIO = 14
+WHOLE = ("c4-exact", "c4", "c4-fast")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,11 +83,22 @@ def split_of(profile: Profile) -> CrawlConfig:
     return CrawlConfig(split="c4_exact" if profile.eats_header_like_lines else "clean")
 
 
-def whole(name: str, job: Job) -> Sequence[Document]:
-    """The final pages by the profile of this name: the one place where the job that is measured stands."""
+def whole(name: str, job: Job, *, is_read: bool = False) -> list[str]:
+    """The job of `denoise clean` by the profile of this name: the one place where what is measured stands.
+
+    What it wrote is read only to be compared: a row of `row_of` for each final page.
+    """
+    config = CleanConfig(rules=name, bad_words=job.bad_words, held_out_fraction=0.001)
+    with tempfile.TemporaryDirectory() as folder:
+        clean(job.files, Path(folder) / "out", config, engine=Engine(runner="loop"))
+        written = (Path(folder) / "out" / TEXT_FOLDER).iterdir() if is_read else ()
+        return sorted(row_of(*row) for row in chain.from_iterable(texts_in(file, ("url", "text")) for file in written))
+
+
+def plain_loop(name: str, job: Job) -> None:
     profile = PROFILES[name]
     files = [crawl_pages(file, split_of(profile)) for file in job.files]
-    return clean_all(files, Rules(profile), bad_words=BadWords.read(job.bad_words)).documents
+    clean_all(files, Rules(profile), bad_words=BadWords.read(job.bad_words))
 
 
 def cpu_s() -> float:
@@ -122,11 +143,13 @@ def ours(job: Job, report: Report, repeats: int) -> list[float]:
     for split in ("c4_exact", "clean"):
         report.line(f"reading, {split}", timed(repeats, read, job, CrawlConfig(split=split)))
     exact_s: list[float] = []
-    for name, profile in PROFILES.items():
+    for name in WHOLE:
+        profile = PROFILES[name]
         rules = Rules(profile)
         pages = [page for file in job.files for page in crawl_pages(file, split_of(profile)) if not rules.admits(page)]
         report.line(f"page rules, {name}", timed(repeats, judge, pages, rules))
         del pages
+        report.line(f"plain loop, {name}", timed(repeats, plain_loop, name, job))
         whole_s = timed(repeats, whole, name, job)
         report.line(f"whole, {name}", whole_s)
         exact_s = whole_s if name == "c4-exact" else exact_s
@@ -143,8 +166,8 @@ def judge(pages: Sequence[Page], rules: Rules) -> None:
         rules.clean(page, cut)
 
 
-def rows_of(documents: Sequence[Document]) -> list[str]:
-    return sorted(f"{md5_of(document.url)}\t{md5_of(document.text)}" for document in documents)
+def row_of(url: str, text: str) -> str:
+    return f"{md5_of(url)}\t{md5_of(text)}"
 
 
 def md5_of(text: str) -> str:
@@ -197,7 +220,7 @@ def theirs(job: Job, options: argparse.Namespace) -> dict[str, Any]:
 
 
 def compare(job: Job, report: Report, exact_s: list[float], options: argparse.Namespace) -> None:
-    rows, listed = rows_of(whole("c4-exact", job)), expected_rows(job)
+    rows, listed = whole("c4-exact", job, is_read=True), expected_rows(job)
     if listed is not None and rows != listed:
         sys.exit("the pages of c4-exact are not those of the list in shared/data")
     if options.no_tfds:
@@ -223,17 +246,23 @@ def compare(job: Job, report: Report, exact_s: list[float], options: argparse.Na
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--files", type=Path, nargs="+", default=[DATA / "crawl" / "lean-00000.warc.wet.gz"])
+    parser.add_argument("--files", type=Path, nargs="+", help="WET files (lean; --workers: and multi)")
     parser.add_argument("--bad-words", type=Path, default=DATA / "badwords" / "en")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--tfds-repeats", type=int, default=3)
     parser.add_argument("--no-tfds", action="store_true", help="leave tensorflow_datasets out")
     parser.add_argument("--beam", action="store_true", help="let tensorflow_datasets count by Apache Beam")
     parser.add_argument("--cache", type=Path, default=CACHE, help="folder of its environment, kept between runs")
+    parser.add_argument("--workers", action="store_true", help="measure two workers beside one instead, and memory")
     options = parser.parse_args()
+    names = [*GOALS_ON, "multi-00000.warc.wet.gz", "multi-00001.warc.wet.gz"] if options.workers else GOALS_ON
+    options.files = options.files or [DATA / "crawl" / name for name in names]
     job = Job(files=options.files, bad_words=options.bad_words)
     if missing := [str(path) for path in (*job.files, job.bad_words) if not path.is_file()]:
         sys.exit(f"not there: {', '.join(missing)}; name files with --files and --bad-words")
+    if options.workers:
+        clean_workers.report(options.files, options.bad_words, options.repeats)
+        return
     # One core for all, in child processes and threads of compiled packages too.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     report = Report(job)

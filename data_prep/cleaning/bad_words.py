@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from data_prep.errors import BadInput
@@ -44,6 +44,8 @@ class BadWords:
             pattern = re.compile(rf"(?:\W|^){re.escape(phrase)}(?:\W|$)")
             self._phrases.setdefault(longest, []).append((phrase, pattern))
         self._longest = frozenset(self._phrases)
+        words_and_phrases = "|".join(re.escape(phrase) for phrase in sorted(spaced))
+        self._any = rf"(?:\W|^)(?:{words_and_phrases})(?:\W|$)" if spaced else ""
 
     @classmethod
     def read(cls, path: Path, language: str = "en") -> BadWords:
@@ -60,6 +62,24 @@ class BadWords:
             return True
         near = (pair for word in self._longest.intersection([*words, ""]) for pair in self._phrases[word])
         return any(phrase in lower and pattern.search(lower) for phrase, pattern in near)
+
+    def found_in_each(self, texts: Sequence[str]) -> list[bool]:
+        """The same for many texts, several times as fast: few have to be looked at word by word.
+
+        RE2 finds those few. It reads bytes, and takes those of letters outside ASCII for ends of words: so it finds
+        too much, and never too little.
+        """
+        if not self._any:
+            return [self.found_in(text) for text in texts]
+        import pyarrow
+        from pyarrow import compute
+
+        lower = [text.lower().encode("utf-8", "surrogatepass") for text in texts]
+        try:
+            may_be = compute.match_substring_regex(pyarrow.array(lower, pyarrow.large_binary()), self._any).to_pylist()
+        except pyarrow.ArrowInvalid:  # more words than RE2 has room for
+            may_be = [True] * len(texts)
+        return [is_near and self.found_in(text) for is_near, text in zip(may_be, texts, strict=True)]
 
 
 def _words(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from hashlib import md5
@@ -40,10 +40,13 @@ class Dedup(ABC):
         """What other pages may have too, as numbers of 64 bits without a sign; the same number may come again."""
 
     @abstractmethod
-    def without(self, document: Document, lost: Collection[int], rules: Rules, cut: Counter[str]) -> Document | Dropped:
+    def without(
+        self, document: Document, keys: Sequence[int], lost: Collection[int], rules: Rules, cut: Counter[str]
+    ) -> Document | Dropped:
         """A document without what other pages keep, the keys in `lost`, and what it says twice; counted in `cut`.
 
-        Sentences are counted once more, even if nothing is cut, for the code that made C4 counts otherwise then.
+        `keys` are those of its text, which need not be found a second time. Sentences are counted once more, even if
+        nothing is cut, for the code that made C4 counts otherwise then.
         """
 
 
@@ -54,7 +57,9 @@ class Nothing(Dedup):
         """None."""
         return []
 
-    def without(self, document: Document, lost: Collection[int], rules: Rules, cut: Counter[str]) -> Document | Dropped:
+    def without(
+        self, document: Document, keys: Sequence[int], lost: Collection[int], rules: Rules, cut: Counter[str]
+    ) -> Document | Dropped:
         """The document."""
         return document
 
@@ -71,13 +76,17 @@ class Lines(Dedup):
         """
         return [digest64(stripped) for line in text.lower().split("\n") if (stripped := line.strip())]
 
-    def without(self, document: Document, lost: Collection[int], rules: Rules, cut: Counter[str]) -> Document | Dropped:
+    def without(
+        self, document: Document, keys: Sequence[int], lost: Collection[int], rules: Rules, cut: Counter[str]
+    ) -> Document | Dropped:
         """A document without the lines that other pages keep, or that stand further up."""
-        keys = iter(self.keys(document.text))
+        if not lost and len(set(keys)) == len(keys):
+            return what_is_left(document, document.text, rules)
+        key_of_next = iter(keys)
         seen: set[int] = set()
         kept = []
         for line in document.text.split("\n"):
-            key = next(keys) if line.strip() else None
+            key = next(key_of_next) if line.strip() else None
             if key is None:
                 kept.append(line)
             elif key in lost:
@@ -87,12 +96,11 @@ class Lines(Dedup):
             else:
                 kept.append(line)
                 seen.add(key)
-        return what_is_left(document, kept, rules)
+        return what_is_left(document, "\n".join(kept), rules)
 
 
-def what_is_left(document: Document, lines: list[str], rules: Rules) -> Document | Dropped:
-    """A document of these lines alone, or why it is dropped."""
-    text = "\n".join(lines)
+def what_is_left(document: Document, text: str, rules: Rules) -> Document | Dropped:
+    """A document of this text alone, or why it is dropped."""
     if not text or text.isspace():
         return Dropped("all duplicates")
     if rules.lacks_sentences(text):

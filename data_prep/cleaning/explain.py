@@ -225,7 +225,8 @@ def _without_repeats(lines: Sequence[LineVerdict], rules: Rules) -> Iterator[Lin
 def _of_repeats(document: Document, rules: Rules) -> tuple[Check, Document | Dropped]:
     cut: Counter[str] = Counter()
     profile = rules.profile
-    verdict = dedup_of(profile.dedup, profile.language).without(document, (), rules, cut)
+    dedup = dedup_of(profile.dedup, profile.language)
+    verdict = dedup.without(document, dedup.keys(document.text), (), rules, cut)
     unit = "lines" if profile.dedup is DedupUnit.LINES else "sentences"
     details = f"{unit} that stand further up: {cut.total()}" if cut else "nothing stands further up"
     is_failed = isinstance(verdict, Dropped)

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from data_prep.cleaning.bad_words import BadWords
-from data_prep.cleaning.dedup import Dedup, dedup_of, digest64, lost_by, owners, priority_of
+from data_prep.cleaning.dedup import Dedup, dedup_of, lost_by, owners, priority_of
 from data_prep.cleaning.language import Detect, detector_of, language_of
 from data_prep.cleaning.near_duplicates import NearDuplicates
 from data_prep.cleaning.rules import Rules
-from data_prep.cleaning.urls import copies_key
+from data_prep.cleaning.urls import copies_key, tie_of
 from data_prep.cleaning.verdicts import Document, Dropped
 from data_prep.pages import Page
 
@@ -22,7 +22,7 @@ class Judged:
 
     key: str | None
     """Copies of one page share it; none: it has no copies."""
-    rank: tuple[str | int, ...]
+    rank: tuple[str, int]
     """Of several copies the one of the highest rank is kept, of equals the first."""
     verdict: Document | Dropped
     """What the rules say of its text; copies that will not be kept have one too."""
@@ -68,15 +68,13 @@ def clean(pages: Iterable[Page], rules: Rules) -> Shard:
             dropped[unfit.reason] += 1
             continue
         judged.append(
-            Judged(key=copies_key(page, rules.profile), rank=_rank(page, rules), verdict=rules.clean(page, cut))
+            Judged(
+                key=copies_key(page, rules.profile),
+                rank=(page.time, tie_of(page, rules.profile)),
+                verdict=rules.clean(page, cut),
+            )
         )
     return Shard(judged=judged, num_pages=num_pages, dropped=dropped, cut=cut)
-
-
-def _rank(page: Page, rules: Rules) -> tuple[str | int, ...]:
-    if rules.profile.first_of_a_tie_wins:
-        return (page.time,)
-    return (page.time, digest64(page.url + "\0" + page.text))
 
 
 def newest(shards: Sequence[Shard]) -> list[list[Judged]]:
@@ -111,17 +109,23 @@ def without_duplicates(
     keys = [dedup.keys(doc.text) for doc in documents]
     lowest = owners((key, place) for place, own in zip(places, keys, strict=True) for key in own)
     for doc, place, own in zip(documents, places, keys, strict=True):
-        yield dedup.without(doc, lost_by(place, own, lowest), rules, cut)
+        yield dedup.without(doc, own, lost_by(place, own, lowest), rules, cut)
 
 
-def finish(document: Document, rules: Rules, detect: Detect, bad_words: BadWords | None) -> Document | Dropped:
-    """The third stage, behind `without_duplicates`: language and bad words."""
-    language = language_of(document.text, rules.profile, detect)
-    if isinstance(language, Dropped):
-        return language
-    if bad_words and bad_words.found_in(document.text):
-        return Dropped("bad words")
-    return replace(document, language=language)
+def finish(
+    documents: Sequence[Document], rules: Rules, detect: Detect, bad_words: BadWords | None
+) -> list[Document | Dropped]:
+    """The third stage, behind `without_duplicates`: language, then bad words, each document by itself."""
+    verdicts: list[Document | Dropped] = []
+    for document in documents:
+        language = language_of(document.text, rules.profile, detect)
+        verdicts.append(language if isinstance(language, Dropped) else replace(document, language=language))
+    if bad_words:
+        kept = [(place, verdict.text) for place, verdict in enumerate(verdicts) if isinstance(verdict, Document)]
+        for (place, _), is_bad in zip(kept, bad_words.found_in_each([text for _, text in kept]), strict=True):
+            if is_bad:
+                verdicts[place] = Dropped("bad words")
+    return verdicts
 
 
 def clean_all(
@@ -149,7 +153,7 @@ def clean_all(
     dedup = dedup_of(rules.profile.dedup, rules.profile.language)
     documents = _kept(without_duplicates(documents, dedup, rules, cut), dropped)
     left["deduplicated"] = len(documents)
-    documents = _kept((finish(doc, rules, detect, bad_words) for doc in documents), dropped)
+    documents = _kept(finish(documents, rules, detect, bad_words), dropped)
     left["kept"] = len(documents)
     left["language"] = left["kept"] + dropped["bad words"]
     return Cleaned(documents=documents, num_left=left, dropped=+dropped, cut=+cut)

@@ -61,7 +61,8 @@ class Rules:
             value = getattr(page, name)
             if not value or value.isspace():
                 return Dropped(f"no {name}")
-        if self.profile.counts_raw_chars and self._is_too_long(page.text):
+        # First a cheap look: hardly any page is too long, with blanks or without.
+        if self.profile.counts_raw_chars and self._is_too_long(page.text) and self._is_too_long(_stripped(page.text)):
             return Dropped("too long")
         return None
 
@@ -127,8 +128,7 @@ class Rules:
 
     def encoded(self, text: str) -> bytes:
         """A text in UTF-8, with a line feed before each of its lines and at its end."""
-        text = self._with_line_feeds(text)
-        return f"\n{text}\n".encode("utf-8", "surrogatepass")
+        return b"\n%b\n" % self._with_line_feeds(text).encode("utf-8", "surrogatepass")
 
     def _with_line_feeds(self, text: str) -> str:
         """A text in which line feeds alone end lines."""
@@ -223,6 +223,11 @@ class Rules:
                 return True
             missing -= self.count_sentences(line, missing + 1) - 1
         return missing <= 0
+
+
+def _stripped(text: str) -> str:
+    """A text without blank lines and blanks round lines, as C4 counts its characters."""
+    return "\n".join(filter(None, map(str.strip, text.split("\n"))))
 
 
 def unfit(content: bytes) -> Dropped | None:

@@ -34,6 +34,8 @@ _MIDDLE_UPPER, _START_LOWER = 1 << 2, 1 << 4
 _ANY_UPPER, _ANY_LOWER = 0b1110, 0b1110000
 
 _BLANKS = frozenset(string.whitespace)
+_BEFORE_CAPITAL = re.compile(r"[.?!][ \n]+[A-Z]")
+_SEEN_CHARS = 32  # of what stands before a mark; longer words are looked at more closely
 _NEVER_FIRST = frozenset(";:,.!?")
 
 
@@ -126,18 +128,25 @@ class Punkt:
         )
         quotes = "‘’“”«»" if at_curly_quotes else ""
         self._closing = re.compile(rf"""["')\]}}{quotes}]+?(?:\s+|(?=--)|$)""", re.MULTILINE)
-        # A full stop that no rule of Punkt's can refuse: behind a plain word that the model neither takes for an
-        # abbreviation nor joins to another, before a capital. Two of them make three sentences, without any doubt.
         doubtful = model.abbreviations | {first for first, _ in model.collocations}
         self._doubtful = frozenset(word for word in doubtful if len(word) >= 3)
-        self._certain = re.compile(r"(?:^|(?<=[ \n]))([a-z]{3,})[.?!][ \n]+(?=[A-Z])")
 
     def count(self, text: str, at_most: int) -> int:
         """How many sentences there are, or `at_most` if there are more: it stops as soon as it knows."""
-        plain = (match for match in self._certain.finditer(text) if match[1] not in self._doubtful)
-        if at_most > 1 and sum(1 for _ in islice(plain, at_most - 1)) == at_most - 1:
+        certain = (mark for mark in _BEFORE_CAPITAL.finditer(text) if self._is_certain(text, mark.start()))
+        if at_most > 1 and sum(1 for _ in islice(certain, at_most - 1)) == at_most - 1:
             return at_most
         return sum(1 for _ in islice(self.spans(text), at_most))
+
+    def _is_certain(self, text: str, mark: int) -> bool:
+        """Whether no rule of Punkt's can refuse a mark that stands before a capital, so that two make three sentences.
+
+        It stands behind a plain word that the model neither takes for an abbreviation nor joins to another.
+        """
+        near = text[max(mark - _SEEN_CHARS, 0) : mark]
+        word = near.rpartition(" ")[2].rpartition("\n")[2]
+        is_plain = 3 <= len(word) < _SEEN_CHARS and word.isascii() and word.isalpha() and word.islower()
+        return is_plain and word not in self._doubtful
 
     def spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Start and end of each sentence, in characters; closing quotes and brackets go with what they close."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from data_prep.cleaning.dedup import Dedup, digest64, what_is_left
@@ -59,21 +59,22 @@ class SentenceSpans(Dedup):
             lines.append(sentences)
         return lines
 
-    def without(self, document: Document, lost: Collection[int], rules: Rules, cut: Counter[str]) -> Document | Dropped:
+    def without(
+        self, document: Document, keys: Sequence[int], lost: Collection[int], rules: Rules, cut: Counter[str]
+    ) -> Document | Dropped:
         """A document without the sentences of the spans that other pages keep, or that stand further up.
 
         What follows a sentence goes with it; a line of which nothing stays goes with its line feed.
         """
         lines = self.sentences(document.text)
-        keys = _keys([sentence for line in lines for sentence in line])
         why = _why_cut(keys, lost, sum(map(len, lines)))
         if not any(why):
-            return what_is_left(document, document.text.split("\n"), rules)
+            return what_is_left(document, document.text, rules)
         cut.update(reason for reason in why if reason)
         reasons = iter(why)
         kept = ["".join([sentence for sentence in line if not next(reasons)]).strip() for line in lines]
         left = [now for now, line in zip(kept, lines, strict=True) if now or not line]
-        return what_is_left(document, left, rules)
+        return what_is_left(document, "\n".join(left), rules)
 
 
 def _keys(sentences: list[str]) -> list[int]:
@@ -82,7 +83,7 @@ def _keys(sentences: list[str]) -> list[int]:
     return [digest64("\n".join(span)) for span in spans]
 
 
-def _why_cut(keys: list[int], lost: Collection[int], num_sentences: int) -> list[str | None]:
+def _why_cut(keys: Sequence[int], lost: Collection[int], num_sentences: int) -> list[str | None]:
     """For each sentence why it is cut, or none; that another page keeps it is said first."""
     why: list[str | None] = [None] * num_sentences
     seen: set[int] = set()

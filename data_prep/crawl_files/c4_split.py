@@ -1,10 +1,11 @@
 """Pages of a WET file as the code that made C4 splits them, its quirks kept.
 
-Source: tensorflow_datasets 4.9.10, text/c4_utils.py, split_wet_file. Lines end at \\r, \\n or both and are
-stripped; one that is `WARC/1.0` starts a page, whatever the Content-Length says; address and date are taken
-from the last lines that begin like those fields, in the header or not; every line that begins with `WARC`,
-`CONTENT-` or `Content-` is thrown away, as are empty ones. Where that code stops at bytes that are not UTF-8
-or not gzip, the pages that hold them are lost here, and counted.
+Source: tensorflow_datasets 4.9.10, text/c4_utils.py, split_wet_file. Lines end at \\r, \\n or both; one that is
+`WARC/1.0` starts a page, whatever the Content-Length says; address and date are taken from the last lines that
+begin like those fields, in the header or not; every line that begins with `WARC`, `CONTENT-` or `Content-` is
+thrown away. Where that code stops at bytes that are not UTF-8 or not gzip, the pages that hold them are lost
+here, and counted. That code strips every line and leaves out empty ones. So do the rules, and once is enough:
+here they stay as they are.
 """
 
 from __future__ import annotations
@@ -22,7 +23,6 @@ _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r?\n", re.IGNORECASE)
 _DELIMITER = b"WARC/1.0"
 _THROWN_AWAY = ("WARC", "CONTENT-", "Content-")
-_THROWN_AWAY_LINE = re.compile(r"\n(?:WARC|CONTENT-|Content-)")
 _MAX_MARGIN_BYTES = 1 << 8  # blank characters round a delimiter; more are not looked at, or a line could cost a day
 
 
@@ -34,7 +34,7 @@ class Found(NamedTuple):
     time: str
     """WARC-Date, likewise."""
     text: str
-    """Stripped lines, joined by newlines."""
+    """Lines that end with a newline alone, some of them perhaps empty or with blanks around them."""
     kind: str
     """WARC-Type in the header, which the original does not look at."""
     language: str
@@ -47,14 +47,13 @@ def split(chunk: bytes) -> Found:
     >>> split(b"WARC/1.0\r\nWARC-Target-URI: a\r\nWARC-Date: 2020\r\n\r\n One.  \r\nContent- is eaten.\nTwo.\r\n")
     Found(url='a', time='2020', text='One.\nTwo.', kind='', language='')
     """
-    header, _, rest = chunk.partition(b"\r\n\r\n")
-    body = rest.rstrip().decode()
+    header, _, body = chunk.partition(b"\r\n\r\n")
+    text = _translated(body.rstrip().decode()).strip()
     fields = {"url": "", "time": "", "kind": "", "language": ""}
     kept: list[str] = []
     _sort(header.decode(), fields, kept)
     kind, language = fields["kind"], fields["language"]
-    text = "\n".join(filter(None, map(str.strip, _translated(body).split("\n"))))
-    if text.startswith(_THROWN_AWAY) or _THROWN_AWAY_LINE.search(text):
+    if any(name in text for name in _THROWN_AWAY):
         _sort(text, fields, kept)
     elif text:
         kept.append(text)
@@ -138,6 +137,8 @@ class C4Split:
         stream = self._stream
         while (index := stream.data.find(_DELIMITER, searched)) >= 0:
             end = index + len(_DELIMITER)
+            if stream.data[index - 1 : index] == b"\n" and stream.data[end : end + 1] == b"\r":
+                return index, end  # as nearly all are
             stream.reach(end + _MAX_MARGIN_BYTES)
             behind = _lines(stream.data[end : end + _MAX_MARGIN_BYTES])[0]
             lines = _lines(stream.data[max(stream.pos, index - _MAX_MARGIN_BYTES) : index])

@@ -35,7 +35,7 @@ class CrawlConfig:
 
     split: Literal["clean", "c4_exact"] = "clean"
     """clean: WARC records by their Content-Length, WET and HTML. c4_exact: WET only, by lines, with exactly the
-    text that the code which made C4 gives its rules."""
+    text that the code which made C4 gives its rules, but for blanks round lines and empty lines."""
     strict: bool = False
     """Whether the first damage stops the reading, instead of being counted."""
     is_main_content: bool = True

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
 from data_prep.cleaning.dedup import dedup_of, digest64, priority_of
 from data_prep.cleaning.group import write_copies, write_rows
 from data_prep.cleaning.rules import Rules
-from data_prep.cleaning.urls import copies_key
+from data_prep.cleaning.urls import copies_key, tie_of
 from data_prep.cleaning.verdicts import Document, Dropped
 from data_prep.crawl_files import Tally
 from data_prep.job.config import Cleaning
@@ -93,8 +94,9 @@ class _Shard:
             self._drop(number, page, source, verdict.reason)
             return
         self._verdicts.append(0)
-        self._documents.add(page=number, **common(verdict, verdict.text, source), cut=cut_row(cut))
-        self._note_keys(number, verdict)
+        keys = self._dedup.keys(verdict.text)
+        self._documents.add(page=number, **common(verdict, verdict.text, source), cut=cut_row(cut), keys=keys)
+        self._note_keys(number, verdict, keys)
 
     def finish(self) -> Result:
         """Write what was noted; what there is to say of it."""
@@ -122,16 +124,13 @@ class _Shard:
         keys, times, ties = self._copies
         keys.append(digest64(copies_key(page, self._profile) or ""))
         times.append(page.time)
-        by_content = not self._profile.first_of_a_tie_wins
-        ties.append(digest64(page.url + "\0" + page.text) if by_content else 0)
+        ties.append(tie_of(page, self._profile))
 
-    def _note_keys(self, number: int, document: Document) -> None:
+    def _note_keys(self, number: int, document: Document, keys: Sequence[int]) -> None:
+        near = self._profile.near_duplicates
         place = priority_of(document)
-        for columns, found in (
-            (self._lines, self._dedup.keys(document.text)),
-            (self._near, self._profile.near_duplicates.bands(document.text) if self._profile.near_duplicates else ()),
-        ):
-            columns[0].extend(map(int, found))
+        for columns, found in ((self._lines, keys), (self._near, near.bands(document.text).tolist() if near else ())):
+            columns[0].extend(found)
             columns[1].extend([place] * len(found))
             columns[2].extend([number] * len(found))
 

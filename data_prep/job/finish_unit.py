@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import md5
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +29,9 @@ from data_prep.job.shard import (
     DROPPED_FILE,
     VERDICTS_FILE,
     Rows,
-    cut_counts,
+    batches_in,
     cut_row,
     document_of,
-    rows_in,
 )
 from data_prep.job.tasks import Result, Workplace
 from data_prep.split import NUM_RANKS, text_rank
@@ -67,9 +67,8 @@ def finish_unit(
     unit_end = _End(place, cleaning)
     lost = _lost_keys(compared.lines, unit)
     unit_end.count_gone(reason_of)
-    for row in rows_in(shard / DOCUMENTS_FILE):
-        if not reason_of[row["page"]]:
-            unit_end.add(row, lost.get(row["page"], set()))
+    for rows in batches_in(shard / DOCUMENTS_FILE):
+        unit_end.add([row for row in rows if not reason_of[row["page"]]], lost)
     if cleaning.keep_dropped:
         unit_end.keep_dropped(shard, reason_of)
     return unit_end.finish()
@@ -120,30 +119,35 @@ class _End:
         self._left["newest"] = len(reasons) - gone["older copy"]
         self._left["clean"] = len(reasons) - gone.total() + gone["near duplicate"]
 
-    def add(self, row: dict[str, Any], lost: set[int]) -> None:
-        """A document that is in question still."""
-        cut: Counter[str] = Counter()
-        document = self._dedup.without(document_of(row), lost, self._rules, cut)
-        self._cut.update(cut)
-        if not isinstance(document, Dropped):
-            self._left["deduplicated"] += 1
-            document = finish(document, self._rules, self._detect, self._bad_words)
-        if isinstance(document, Dropped):
-            self._dropped[document.reason] += 1
-            self._drop({name: row[name] for name, _ in COMMON}, document.reason)
-            return
-        self._left["kept"] += 1
-        self._write(document, row["source"], cut_row(cut_counts(row["cut"]) + cut))
+    def add(self, rows: Sequence[dict[str, Any]], lost: Mapping[int, set[int]]) -> None:
+        """Documents that are in question still; `lost` are the keys that a page loses."""
+        left = []
+        for row in rows:
+            cut: Counter[str] = Counter()
+            keys_lost = lost.get(row["page"], set())
+            document = self._dedup.without(document_of(row), row["keys"], keys_lost, self._rules, cut)
+            self._cut.update(cut)
+            if isinstance(document, Dropped):
+                self._lose(row, document.reason)
+            else:
+                left.append((row, document, cut))
+        self._left["deduplicated"] += len(left)
+        verdicts = finish([document for _, document, _ in left], self._rules, self._detect, self._bad_words)
+        for (row, _, cut), verdict in zip(left, verdicts, strict=True):
+            if isinstance(verdict, Dropped):
+                self._lose(row, verdict.reason)
+            else:
+                self._write(verdict, row["source"], cut_row(cut, row["cut"]))
         self._place.tell(kept=self._left["kept"])
 
     def keep_dropped(self, shard: Path, reasons: Sequence[str]) -> None:
         """Write the pages that were gone before this stage, too."""
         for name in (DROPPED_FILE, DOCUMENTS_FILE):
-            for row in rows_in(shard / name):
+            for row in chain.from_iterable(batches_in(shard / name)):
                 page = row["page"]
                 reason = (reasons[page] if page < len(reasons) else "") or row.get("reason", "")
                 if reason:
-                    self._drop({name: row[name] for name, _ in COMMON}, reason)
+                    self._keep_dropped(row, reason)
 
     def finish(self) -> Result:
         """Close the files; what there is to say of them."""
@@ -165,6 +169,7 @@ class _End:
             self._texts[split] = Rows.parquet(self._place.folder / f"{split}.parquet", TEXTS)
         columns = (document.url, document.time, document.text, source, document.language, split)
         self._texts[split].add(**dict(zip(TEXTS.names, columns, strict=False)), cut=cut)
+        self._left["kept"] += 1
         content = document.text.encode()
         self._counts[split]["num_documents"] += 1
         self._counts[split]["num_bytes"] += len(content)
@@ -181,12 +186,15 @@ class _End:
             is_out = text_rank(document.text) < int(fraction * NUM_RANKS)
         return VALIDATION if is_out else TRAIN
 
-    def _drop(self, row: dict[str, Any], reason: str) -> None:
-        if not self._cleaning.keep_dropped:
-            return
+    def _lose(self, row: Mapping[str, Any], reason: str) -> None:
+        self._dropped[reason] += 1
+        if self._cleaning.keep_dropped:
+            self._keep_dropped(row, reason)
+
+    def _keep_dropped(self, row: Mapping[str, Any], reason: str) -> None:
         if not self._unkept:
             self._unkept = Rows.parquet(self._place.folder / "dropped.parquet", WHY_DROPPED)
-        self._unkept.add(**row, reason=reason)
+        self._unkept.add(**{name: row[name] for name, _ in COMMON}, reason=reason)
 
 
 def document_digest(document: Document, split: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,11 @@ _BATCH_CHARS = 1 << 22
 """Rows are gathered until their texts have so many characters; memory does not grow with the unit."""
 
 COMMON = (("url", pa.string()), ("time", pa.string()), ("text", pa.large_string()), ("source", pa.string()))
-CUT = pa.struct([(reason.replace(" ", "_"), pa.int32()) for reason in LINE_REASONS])
+_FIELD_OF = {reason: reason.replace(" ", "_") for reason in LINE_REASONS}
+CUT = pa.struct([(field, pa.int32()) for field in _FIELD_OF.values()])
 """How many lines, or sentences, were cut from a document, by reason."""
 
-DOCUMENTS = pa.schema([("page", pa.uint32()), *COMMON, ("cut", CUT)])
+DOCUMENTS = pa.schema([("page", pa.uint32()), *COMMON, ("cut", CUT), ("keys", pa.list_(pa.uint64()))])
 DROPPED = pa.schema([("page", pa.uint32()), *COMMON, ("reason", pa.string())])
 
 
@@ -39,8 +39,9 @@ class Rows:
 
     @classmethod
     def arrow(cls, path: Path, schema: pa.Schema) -> Rows:
-        """Into an Arrow stream, packed lightly."""
-        return cls(pa.ipc.new_stream(path, schema, options=pa.ipc.IpcWriteOptions(compression="lz4")), schema)
+        """Into an Arrow stream, packed lightly; by this thread, for a task has one core."""
+        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+        return cls(pa.ipc.new_stream(path, schema, options=options), schema)
 
     @classmethod
     def parquet(cls, path: Path, schema: pa.Schema) -> Rows:
@@ -68,11 +69,11 @@ class Rows:
         self._num_chars = 0
 
 
-def rows_in(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of an Arrow stream, with the memory of one batch."""
-    with pa.ipc.open_stream(path) as batches:
+def batches_in(path: Path) -> Iterator[list[dict[str, Any]]]:
+    """The rows of an Arrow stream, in the batches in which they were written."""
+    with pa.ipc.open_stream(path, options=pa.ipc.IpcReadOptions(use_threads=False)) as batches:
         for batch in batches:
-            yield from batch.to_pylist()
+            yield batch.to_pylist()
 
 
 def document_of(row: Mapping[str, Any]) -> Document:
@@ -85,11 +86,11 @@ def common(page: Page | Document, text: str, source: str) -> dict[str, str]:
     return {"url": page.url, "time": page.time, "text": text, "source": source}
 
 
-def cut_row(cut: Counter[str]) -> dict[str, int]:
-    """Counts as a value of CUT."""
-    return {reason.replace(" ", "_"): cut[reason] for reason in LINE_REASONS}
+def cut_row(cut: Mapping[str, int], before: Mapping[str, int] | None = None) -> dict[str, int]:
+    """Counts as a value of CUT, added to what was cut `before`, which is one already.
 
-
-def cut_counts(row: Mapping[str, int]) -> Counter[str]:
-    """The same the other way round."""
-    return Counter({reason: row[reason.replace(" ", "_")] for reason in LINE_REASONS})
+    >>> row = cut_row({"few words": 1}, before=cut_row({"few words": 2, "long word": 1}))
+    >>> row["few_words"], row["long_word"], row["policy"]
+    (3, 1, 0)
+    """
+    return {field: cut.get(reason, 0) + (before[field] if before else 0) for reason, field in _FIELD_OF.items()}

