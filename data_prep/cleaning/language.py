@@ -9,6 +9,7 @@
 
 None but langdetect draws random numbers, and that one draws the same for the same text, so threads and order change
 nothing; of CLD3 each thread has its own. In workers set RAYON_NUM_THREADS=1, or langdetect-rs takes every core.
+Of short Chinese texts langdetect takes one in six for Korean and is unsure of every second other one: take ELDC there.
 """
 
 from __future__ import annotations

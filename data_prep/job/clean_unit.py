@@ -44,11 +44,16 @@ def clean_unit(place: Workplace, *, unit: Unit, cleaning: Cleaning) -> Result:
     return {
         **result,
         "slices": [
-            {"source": unit.first_source + number, "num_pages": num, "digest": digest(part.source)}
+            # Of a source in slices the first one reads all of it.
+            {
+                "source": unit.first_source + number,
+                "num_pages": num,
+                "digest": "" if part.start else digest(part.source),
+            }
             for number, (part, num) in enumerate(zip(unit.slices, num_pages, strict=True))
         ],
         "left_out": dict(left_out),
-        "crawl": tally.counts() if tally.num_records else {},
+        "crawl": tally.counts() if tally.num_records or not tally.is_whole else {},
         "damages": [str(damage) for damage in tally.damages],
     }
 

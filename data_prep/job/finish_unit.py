@@ -20,6 +20,7 @@ from data_prep.cleaning.loop import finish
 from data_prep.cleaning.rules import Rules
 from data_prep.cleaning.urls import is_held_out, url_key
 from data_prep.cleaning.verdicts import Document, Dropped
+from data_prep.job.clean_manifest import BadTexts
 from data_prep.job.compare import LOST_FILE
 from data_prep.job.config import Cleaning
 from data_prep.job.shard import (
@@ -204,9 +205,12 @@ def document_digest(document: Document, split: str) -> int:
 
 
 def texts_in(path: Path, columns: Sequence[str] = ("split", "text")) -> Iterator[tuple[str, ...]]:
-    """Columns of a file of texts, row by row, with the memory of a few rows."""
+    """Columns of a file of texts, row by row, with the memory of a few rows. Raises BadTexts."""
     from pyarrow import parquet
 
-    with parquet.ParquetFile(path) as file:
-        for batch in file.iter_batches(batch_size=64, columns=list(columns)):
-            yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+    try:
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=64, columns=list(columns)):
+                yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
+    except (pa.ArrowException, OSError) as error:
+        raise BadTexts(f"{path} is damaged ({' '.join(str(error).split())[:200]}); clean again") from None

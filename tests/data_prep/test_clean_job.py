@@ -28,6 +28,7 @@ from data_prep.job.clean import clean
 from data_prep.job.clean_manifest import BadTexts, CleanManifest
 from data_prep.job.config import CleanConfig
 from data_prep.job.engine import Engine
+from data_prep.job.finish_unit import texts_in
 
 pytest.importorskip("isal", reason="crawl files need the extra `crawl`")
 
@@ -190,3 +191,20 @@ def test_the_same_call_again_returns_at_once_and_another_is_refused(tmp_path: Pa
 def test_options_that_make_no_sense_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(BadInput, match=str(next(iter(options.values())))):
         CleanConfig(**options)  # type: ignore[arg-type]
+
+
+def test_crawl_files_without_a_record_are_counted_beside_good_ones(tmp_path: Path) -> None:
+    files = write_web(tmp_path / "web", web_pages(30), 1)
+    (tmp_path / "web" / "09.warc.gz").write_bytes(b"no record of any kind\n" * 9)
+    manifest = clean([tmp_path / "web"], tmp_path / "out", CleanConfig(), engine=LOOP)
+    assert manifest.num_lost == 2 and "09.warc.gz" in manifest.damages[0]  # bytes of no record, and no record
+    assert manifest.fingerprint == clean(files, tmp_path / "alone", CleanConfig(), engine=LOOP).fingerprint
+
+
+def test_damaged_texts_are_one_sentence(tmp_path: Path) -> None:
+    files = write_web(tmp_path / "web", web_pages(60), 1)
+    clean(files, tmp_path / "out", CleanConfig(), engine=LOOP)
+    (text,) = (tmp_path / "out" / "text").glob("train-*")
+    text.write_bytes(text.read_bytes()[:-40] + b"\0" * 40)
+    with pytest.raises(BadTexts, match=r"train-00000\.parquet is damaged .*; clean again"):
+        list(texts_in(text))
