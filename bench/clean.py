@@ -7,8 +7,8 @@
 
 MB are those of the bodies of `conversion` records, unpacked. Seconds are process CPU time with child processes,
 medians, everything on one core. `reading` gives pages, `page rules` judges pages that are in memory. `whole` is the
-job of `denoise clean` from files to Parquet and manifest, in this process: all but the start of the interpreter and
-the imports, which come once a run; `plain loop` has the same stages in memory and writes nothing.
+job of `denoise clean` from files to Parquet and manifest, in a process of its own: all but the start of the interpreter
+and the imports, which come once a run; `plain loop` has the same stages in memory and writes nothing.
 tensorflow_datasets is installed into an environment of its own (--cache, 430 MB) and its functions are run by
 bench/tfds_c4.py, without TensorFlow and Beam, which flatters it: --beam lets the functions count by Beam, as they do in
 earnest (200 MB more). Its final pages, those of c4-exact, and those of the list in shared/data, where one is for these
@@ -27,9 +27,11 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from hashlib import md5
 from itertools import chain
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +117,13 @@ def timed(repeats: int, work: Callable[..., Any], *given: Any) -> list[float]:
     return seconds
 
 
+def timed_alone(repeats: int, work: Callable[..., Any], *given: Any) -> list[float]:
+    """Seconds of each repeat in a new process, for one whose memory is in pieces is slower; the first, which imports,
+    is left out."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(timed, repeats + 1, work, *given).result()[1:]
+
+
 class Report:
     """Lines of figures on one job."""
 
@@ -149,8 +158,8 @@ def ours(job: Job, report: Report, repeats: int) -> list[float]:
         pages = [page for file in job.files for page in crawl_pages(file, split_of(profile)) if not rules.admits(page)]
         report.line(f"page rules, {name}", timed(repeats, judge, pages, rules))
         del pages
-        report.line(f"plain loop, {name}", timed(repeats, plain_loop, name, job))
-        whole_s = timed(repeats, whole, name, job)
+        report.line(f"plain loop, {name}", timed_alone(repeats, plain_loop, name, job))
+        whole_s = timed_alone(repeats, whole, name, job)
         report.line(f"whole, {name}", whole_s)
         exact_s = whole_s if name == "c4-exact" else exact_s
     return exact_s
@@ -236,7 +245,7 @@ def compare(job: Job, report: Report, exact_s: list[float], options: argparse.Na
     tfds_s = [sum(one.values()) for one in found["seconds"]]
     report.line("whole, TFDS", tfds_s, f"  ({', '.join(f'{step} {seconds:.1f}' for step, seconds in steps.items())})")
     # Once more, since the machine may have become faster or slower meanwhile.
-    exact_s += timed(options.repeats, whole, "c4-exact", job)
+    exact_s += timed_alone(options.repeats, whole, "c4-exact", job)
     report.line("whole, c4-exact", exact_s)
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     print(f"    the same {len(rows)} final pages{' as listed' if listed else ''}; {versions}")

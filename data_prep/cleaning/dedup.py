@@ -105,7 +105,7 @@ def what_is_left(document: Document, text: str, rules: Rules) -> Document | Drop
         return Dropped("all duplicates")
     if rules.lacks_sentences(text):
         return Dropped("too few sentences left")
-    return replace(document, text=text)
+    return document if text is document.text else replace(document, text=text)
 
 
 def dedup_of(unit: DedupUnit, language: str = "en") -> Dedup:

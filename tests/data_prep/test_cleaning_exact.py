@@ -82,6 +82,8 @@ LINES = st.lists(
             "lorem ipsum without a mark {",
             "code { is here to stay now.",
             "We are friends of Cookies, use cookies here.",
+            "Here we use coo\u212aies on every page.",
+            "Read our pr\u0130vacy policy before you go.",
             "Read our Privacy POLICY before you go.",
             "it ends like this, so it 'does'",
             "One two\x0bthree four five.",
