@@ -75,6 +75,7 @@ class Stages:
                 missing.append(task)
             else:
                 note(task, result)
+        missing.sort(key=lambda task: -size_of[task.folder])  # the longest first, so that none ends alone
         with _told(self.report, now):
             for outcome in self.engine.run(missing) if missing else ():
                 if outcome.error:
