@@ -22,7 +22,7 @@ from pathlib import Path
 from data_prep.cleaning.bad_words import BadWords
 from data_prep.cleaning.filters import FineWebQuality, GopherQuality, GopherRepetition, LongParagraphs
 from data_prep.cleaning.filters.base import words_of
-from data_prep.cleaning.language import NoDetector, canary, detector_of
+from data_prep.cleaning.language import NoDetector, detector_of
 from data_prep.cleaning.loop import Cleaned, clean_all
 from data_prep.cleaning.profiles import C4, Detector, Profile, profile_named
 from data_prep.cleaning.rules import Rules
@@ -110,7 +110,6 @@ def detectors(repeats: int) -> None:
             print(f"    {missing}")
             continue
         show(detector.value, mb, seconds_of(lambda d=detect: [d(text) for text in texts], repeats))  # type: ignore[misc]
-    print(f"    canary: {canary(texts)}")
 
 
 def agreement(sets: list[str], first: str, second: str) -> None:

@@ -7,9 +7,8 @@ Made units lie on disk as the first stage writes them: 12 % of the rows are one 
 has one row in sixty), 10 % stand on two pages or more, 2 % of the pages are older copies. Timed is what the second
 stage does with them: read each range of hashes, leave out older copies, find the rows lost, write them, whole and
 flushed to the disk. Wall time of all processes, and the sum of the most memory that each ever held (VmHWM), its
-Python and NumPy included. Then the same with each unit's own losses apart, in a second pass over the units that the
-third stage makes anyhow: only one row a unit of each hot line is then compared. And both for an eighth of the units,
-in ranges of as many rows: memory must not grow with the number of units.
+Python and NumPy included. Then the same for an eighth of the units, in ranges of as many rows: memory must not grow
+with the number of units.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ from data_prep.cleaning.group import (
     bucket_rows,
     lost_rows,
     num_rows,
-    own_losses,
     ranges,
     write_lost,
     write_rows,
@@ -70,7 +68,7 @@ def mixed(numbers: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True, kw_only=True)
 class Done:
-    """What one process found in one range or unit."""
+    """What one process found in one range."""
 
     process: int
     peak_bytes: int
@@ -78,18 +76,13 @@ class Done:
     fingerprint: int
 
 
-def in_range(bounds: tuple[int, int], folder: Path, num_units: int, is_apart: bool) -> Done:
+def in_range(bounds: tuple[int, int], folder: Path, num_units: int) -> Done:
     units = [folder / f"{unit}.lines" for unit in range(num_units)]
-    rows = bucket_rows(units, *bounds, partial(older, folder), lowest_only=is_apart)
+    rows = bucket_rows(units, *bounds, partial(older, folder))
     lost = lost_rows(rows.hashes, rows.priorities)
     found = rows.units[lost], rows.pages[lost], rows.hashes[lost]
     write_lost(folder / f"{bounds[0]:x}.lost", *found)
     return done(*found)
-
-
-def in_unit(unit: int, folder: Path) -> Done:
-    pages, hashes = own_losses(folder / f"{unit}.lines", older(folder, unit))
-    return done(np.full(len(pages), unit, np.uint32), pages, hashes)
 
 
 def older(folder: Path, unit: int) -> np.ndarray:
@@ -128,7 +121,7 @@ def forget(folder: Path) -> None:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def measure(folder: Path, num_units: int, is_apart: bool, options: argparse.Namespace) -> None:
+def measure(folder: Path, num_units: int, options: argparse.Namespace) -> None:
     total = sum(num_rows(folder / f"{unit}.lines") for unit in range(num_units))
     num_ranges = max(options.processes, round(total / options.range_rows))
     if options.cold:
@@ -137,16 +130,13 @@ def measure(folder: Path, num_units: int, is_apart: bool, options: argparse.Name
     with get_context("spawn").Pool(options.processes) as pool:
         pool.map(peak_bytes_of, range(options.processes))
         started_at_s = time.perf_counter()
-        work = partial(in_range, folder=folder, num_units=num_units, is_apart=is_apart)
+        work = partial(in_range, folder=folder, num_units=num_units)
         found = list(pool.imap_unordered(work, ranges(num_ranges)))
-        ranges_s = time.perf_counter() - started_at_s
-        found += pool.imap_unordered(partial(in_unit, folder=folder), range(num_units) if is_apart else ())
         wall_s = time.perf_counter() - started_at_s
     peaks = {one.process: max(each.peak_bytes for each in found if each.process == one.process) for one in found}
     fingerprint = np.bitwise_xor.reduce(np.array([one.fingerprint for one in found], np.uint64))
     print(
-        f"{total / 1e6:5.1f} M rows, {num_units} units, {num_ranges} ranges{', own losses apart' * is_apart}: "
-        f"{wall_s:.1f} s wall{f' ({ranges_s:.1f} + {wall_s - ranges_s:.1f})' * is_apart}, "
+        f"{total / 1e6:5.1f} M rows, {num_units} units, {num_ranges} ranges: {wall_s:.1f} s wall, "
         f"{sum(peaks.values()) / 1e6:.0f} MB of memory in {len(peaks)} processes; "
         f"{sum(one.num_lost for one in found) / total:.1%} of the rows lost, fingerprint {int(fingerprint):016x}",
         flush=True,
@@ -172,8 +162,7 @@ def main() -> None:
             make = partial(made_unit, folder=folder, num_rows=num_all // options.units, num_all=num_all)
             pool.map(make, range(options.units), chunksize=1)
         for num_units in (options.units, max(1, options.units // 8)):
-            for is_apart in (False, True):
-                measure(folder, num_units, is_apart, options)
+            measure(folder, num_units, options)
 
 
 if __name__ == "__main__":

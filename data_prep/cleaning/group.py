@@ -75,35 +75,18 @@ def num_rows(path: Path) -> int:
     return rows_in(path, _LINES)
 
 
-def bucket_rows(
-    units: Sequence[Path], low: int, high: int, is_out: IsOut = lambda unit: None, *, lowest_only: bool = False
-) -> Lines:
+def bucket_rows(units: Sequence[Path], low: int, high: int, is_out: IsOut = lambda unit: None) -> Lines:
     """The lines of all units with `low` <= hash < `high`, without those of pages that are left out.
-
-    With `lowest_only`, of equal lines in one unit those of the lowest priority alone: the others are lost whatever
-    other units hold, and `own_losses` names them. So a line on every tenth page needs the memory of one row a unit.
 
     Raises BadKeyFile for a file that is missing, cut short or changed.
     """
     parts = []
     for unit, path in enumerate(units):
-        rows = _without(read_range(path, _LINES, low, high), is_out(unit))
-        if lowest_only:
-            kept = ~lost_rows(*rows[:2])
-            rows = [column[kept] for column in rows]
+        rows = read_range(path, _LINES, low, high)
+        if (out := is_out(unit)) is not None:
+            rows = [column[~out[rows[2]]] for column in rows]
         parts.append((*rows, np.full(len(rows[0]), unit, np.uint32)))
     return Lines(*_joined(parts, _LINES))
-
-
-def own_losses(path: Path, out: npt.NDArray[np.bool_] | None = None) -> tuple[npt.NDArray, npt.NDArray]:
-    """Page and hash of the lines of one unit that another page of the same unit keeps from them. Raises BadKeyFile."""
-    hashes, priorities, pages = _without(read_range(path, _LINES, 0, NUM_HASHES), out)
-    is_lost = lost_rows(hashes, priorities)
-    return pages[is_lost], hashes[is_lost]
-
-
-def _without(rows: list[npt.NDArray], out: npt.NDArray[np.bool_] | None) -> list[npt.NDArray]:
-    return rows if out is None else [column[~out[rows[2]]] for column in rows]
 
 
 def lost_rows(hashes: npt.NDArray[np.uint64], priorities: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:

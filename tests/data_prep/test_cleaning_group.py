@@ -21,7 +21,6 @@ from data_prep.cleaning.group import (
     lost_rows,
     num_rows,
     older_copies,
-    own_losses,
     ranges,
     write_copies,
     write_lost,
@@ -46,13 +45,11 @@ def written(folder: Path, units: Sequence[Written]) -> list[Path]:
     return paths
 
 
-def lost_by_ranges(
-    paths: Sequence[Path], num_ranges: int, out: dict[int, np.ndarray], *, lowest_only: bool = False
-) -> list[tuple[int, int, int]]:
+def lost_by_ranges(paths: Sequence[Path], num_ranges: int, out: dict[int, np.ndarray]) -> list[tuple[int, int, int]]:
     """Unit, page and hash of all rows that are lost."""
     found = []
     for low, high in ranges(num_ranges):
-        rows = bucket_rows(paths, low, high, out.get, lowest_only=lowest_only)
+        rows = bucket_rows(paths, low, high, out.get)
         lost = lost_rows(rows.hashes, rows.priorities)
         found += zip(rows.units[lost].tolist(), rows.pages[lost].tolist(), rows.hashes[lost].tolist(), strict=True)
     return sorted(found)
@@ -81,28 +78,6 @@ def test_lost_lines_are_those_of_one_dictionary(
     with tempfile.TemporaryDirectory() as folder:
         paths = written(Path(folder), units)
         assert lost_by_ranges(paths, num_ranges, out) == lost_by_dictionary(units, out)
-
-
-@given(UNITS, st.integers(1, 3), st.lists(st.booleans(), min_size=6, max_size=6))
-@settings(max_examples=150, deadline=None)  # each writes files
-@example([[(1, 5, 0), (1, 0, 1)], [(1, 0, 2)]], 1, [False] * 6)
-def test_a_units_own_losses_and_those_to_other_units_are_all(
-    units: list[Written], num_ranges: int, is_out: list[bool]
-) -> None:
-    out = {0: np.array(is_out)}
-    with tempfile.TemporaryDirectory() as folder:
-        paths = written(Path(folder), units)
-        found = lost_by_ranges(paths, num_ranges, out, lowest_only=True)
-        for unit, path in enumerate(paths):
-            pages, hashes = own_losses(path, out.get(unit))
-            found += [(unit, *pair) for pair in zip(pages.tolist(), hashes.tolist(), strict=True)]
-    assert sorted(found) == lost_by_dictionary(units, out)
-
-
-def test_a_line_on_every_page_is_one_row_a_unit(tmp_path: Path) -> None:
-    paths = written(tmp_path, [[(9, 10 * unit + page, page) for page in range(5)] for unit in range(3)])
-    rows = bucket_rows(paths, 0, NUM_HASHES, lowest_only=True)
-    assert (rows.priorities.tolist(), rows.units.tolist()) == ([0, 10, 20], [0, 1, 2])
 
 
 @given(st.lists(st.lists(COPY, max_size=8), min_size=1, max_size=3), st.integers(1, 4))
