@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,22 @@ def sync_folder(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def disk_trouble(error: OSError, place: Path) -> str:
+    """What to say of a file that cannot be written: which it is, if the system names it, and what to do.
+
+    >>> disk_trouble(OSError(28, "No space left on device"), Path("data/web"))
+    'No space left on device while writing data/web; make room or choose another folder'
+    """
+    what = f"{error.strerror or error} while writing {error.filename or place}"
+    return f"{what}; make room or choose another folder"
+
+
+def is_anothers(folder: Path, ours: Collection[str]) -> bool:
+    """Whether a folder holds files, but none of the names that say it is ours: it is not to be written to."""
+    names = {path.name for path in folder.iterdir()} - {".lock"} if folder.is_dir() else set()
+    return bool(names) and names.isdisjoint(ours)
 
 
 @contextmanager

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.errors import BadInput
-from data_prep.files import write_json
+from data_prep.files import is_anothers, write_json
 
 MANIFEST_FILE = "manifest.json"
 SCRATCH_FOLDER = ".partial"
+CLEAN_FOLDER = "clean"
+"""Of a prepared corpus: its texts as Parquet, as `denoise clean` writes them, which has these names itself."""
+CLEAN_MANIFEST_FILE, TEXT_FOLDER = "clean.json", "text"
 FORMAT_VERSION = 1
 SPLITS = ("train", "held_out")
 
@@ -112,10 +115,7 @@ class Manifest:
 
 def demand_free(out: Path) -> None:
     """Raise BadStore for a folder that holds what is not ours: what is left of the last start is deleted."""
-    if not out.is_dir():
-        return
-    names = {path.name for path in out.iterdir()}
-    if names - {".lock"} and not names & {MANIFEST_FILE, SCRATCH_FOLDER}:
+    if is_anothers(out, (MANIFEST_FILE, SCRATCH_FOLDER)):
         raise BadStore(f"{out} is not empty and not a prepared corpus; choose a new or an empty folder")
 
 

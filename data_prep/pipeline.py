@@ -8,18 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.default_corpus import default_corpus
-from data_prep.files import only_one
+from data_prep.files import disk_trouble, only_one
 from data_prep.job.clean import CleanJob
 from data_prep.job.encode_job import EncodeJob
 from data_prep.job.engine import Engine, processes_end
 from data_prep.job.same import differences, in_short
 from data_prep.job.stage import Progress, Report, Stages
 from data_prep.job.summary import options_of
-from data_prep.manifest import MANIFEST_FILE, SCRATCH_FOLDER, BadStore, Manifest, demand_free
+from data_prep.manifest import CLEAN_FOLDER, MANIFEST_FILE, SCRATCH_FOLDER, BadStore, Manifest, demand_free
 from data_prep.options import PrepareConfig, given_tokenizer
 from data_prep.sources import Found, find
 
-CLEAN_FOLDER = "clean"
 _OWN_OPTIONS = ("vocab_size", "num_sentinels", "language", "tokenizer_training_bytes")
 
 
@@ -58,8 +57,7 @@ def prepare(
             stages.report(Progress("already prepared", 1, 1))
             return manifest
     except OSError as error:
-        what = f"{error.strerror or error} while writing {error.filename or out}"
-        raise BadStore(f"{what}; make room or choose another folder") from None
+        raise BadStore(disk_trouble(error, out)) from None
 
 
 class _Job:

@@ -12,6 +12,7 @@ from hashlib import blake2b
 from pathlib import Path
 
 from data_prep.errors import BadInput
+from data_prep.manifest import CLEAN_FOLDER, CLEAN_MANIFEST_FILE, SCRATCH_FOLDER, TEXT_FOLDER
 
 KINDS = {
     ".txt": "text",
@@ -32,9 +33,6 @@ COMPRESSIONS = (".gz", ".xz", ".bz2", ".zst")
 READABLE = " ".join(KINDS) + ", text and JSON also with " + " ".join(COMPRESSIONS) + ", crawl files with .gz"
 
 HUB = "hub:"
-
-_CLEANED, _CLEAN_FOLDER = "clean.json", "clean"
-"""The manifest of cleaned texts, and the folder of them in a prepared one."""
 
 
 class BadSource(BadInput):
@@ -194,14 +192,14 @@ def _known(path: Path, key: str, passed_over: Counter[str]) -> Iterator[Source]:
 
 def _is_ours(folder: Path) -> bool:
     """Whether a folder is one that denoise wrote, or has begun to write."""
-    return any((folder / name).exists() for name in (_CLEANED, "tokenizer/vocab.json", ".partial"))
+    return any((folder / name).exists() for name in (CLEAN_MANIFEST_FILE, "tokenizer/vocab.json", SCRATCH_FOLDER))
 
 
 def _texts_in(folder: Path) -> Path:
     """Where the cleaned texts of a folder of ours lie; any other folder is all of it read."""
-    for home in (folder, folder / _CLEAN_FOLDER):
-        if (home / _CLEANED).is_file():
-            return home / "text"
+    for home in (folder, folder / CLEAN_FOLDER):
+        if (home / CLEAN_MANIFEST_FILE).is_file():
+            return home / TEXT_FOLDER
     return folder
 
 

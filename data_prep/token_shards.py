@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from data_prep.files import sync_folder, write_json
+from data_prep.files import disk_trouble, sync_folder, write_json
 from data_prep.manifest import SPLITS, BadStore, SplitCounts
 from data_prep.tokenizer import Tokenizer
 from data_prep.tokens import (
@@ -208,5 +208,4 @@ def _disk_trouble(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        what = f"{error.strerror or error} while writing {error.filename or folder}"
-        raise BadStore(f"{what}; make room or choose another folder") from None
+        raise BadStore(disk_trouble(error, folder)) from None

@@ -14,8 +14,8 @@ from typing import Any
 from data_prep.cleaning.card import data_card
 from data_prep.cleaning.group import ranges
 from data_prep.default_corpus import default_corpus
-from data_prep.files import only_one, sync_folder, write_whole
-from data_prep.job.clean_manifest import CLEAN_MANIFEST_FILE, BadTexts, CleanManifest
+from data_prep.files import disk_trouble, is_anothers, only_one, sync_folder, write_whole
+from data_prep.job.clean_manifest import BadTexts, CleanManifest
 from data_prep.job.compare import PageFiles
 from data_prep.job.config import CleanConfig, Cleaning
 from data_prep.job.engine import Engine, processes_end
@@ -25,12 +25,12 @@ from data_prep.job.stage import Progress, Report, Stages
 from data_prep.job.summary import manifest_of, options_of
 from data_prep.job.tasks import BadPlace, Folders, Result, Task, key_of
 from data_prep.job.units import Unit, units_of
-from data_prep.manifest import SCRATCH_FOLDER
+from data_prep.manifest import CLEAN_MANIFEST_FILE, SCRATCH_FOLDER, TEXT_FOLDER
 from data_prep.readers import demand_texts
 from data_prep.sources import Found, find, stamp
 from data_prep.tokens import described
 
-TEXT_FOLDER, DROPPED_FOLDER, CARD_FILE = "text", "dropped", "README.md"
+DROPPED_FOLDER, CARD_FILE = "dropped", "README.md"
 
 _ROWS_A_RANGE = 4_000_000
 """Keys that are compared at once: about 60 bytes each, so that a process needs some 250 MB."""
@@ -59,7 +59,8 @@ def clean(
     """
     out, config = Path(out), config or CleanConfig()
     try:
-        _demand_free(out)
+        if is_anothers(out, (CLEAN_MANIFEST_FILE, SCRATCH_FOLDER)):
+            raise BadTexts(f"{out} is not empty and holds no cleaned texts; choose a new or an empty folder")
         with only_one(out), processes_end():
             found = find([default_corpus()] if sources is None else sources, leave_out=[out])
             stages = Stages(engine=engine or Engine(), report=report or (lambda _: None))
@@ -71,17 +72,7 @@ def clean(
             stages.report(Progress("already cleaned", 1, 1))
             return manifest
     except OSError as error:
-        what = f"{error.strerror or error} while writing {error.filename or out}"
-        raise BadPlace(f"{what}; make room or choose another folder") from None
-
-
-def _demand_free(out: Path) -> None:
-    """Refuse a folder that holds what is not ours."""
-    if not out.is_dir():
-        return
-    names = {path.name for path in out.iterdir()}
-    if names - {".lock"} and not names & {CLEAN_MANIFEST_FILE, SCRATCH_FOLDER}:
-        raise BadTexts(f"{out} is not empty and holds no cleaned texts; choose a new or an empty folder")
+        raise BadPlace(disk_trouble(error, out)) from None
 
 
 @dataclass(kw_only=True)

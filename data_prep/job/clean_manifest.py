@@ -9,8 +9,8 @@ from typing import Any
 
 from data_prep.errors import BadInput
 from data_prep.files import write_json
+from data_prep.manifest import CLEAN_MANIFEST_FILE
 
-CLEAN_MANIFEST_FILE = "clean.json"
 CLEAN_FORMAT_VERSION = 1
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from data_prep.files import only_one, sync_folder
-from data_prep.job.clean import TEXT_FOLDER
 from data_prep.job.clean_manifest import BadTexts, CleanManifest
 from data_prep.job.engine import Engine, processes_end
 from data_prep.job.finish_unit import texts_in
@@ -20,6 +19,7 @@ from data_prep.manifest import (
     MANIFEST_FILE,
     SCRATCH_FOLDER,
     SPLITS,
+    TEXT_FOLDER,
     BadStore,
     Manifest,
     demand_free,

@@ -16,7 +16,7 @@ from typing import Any
 
 import data_prep
 from data_prep.errors import BadInput
-from data_prep.files import sync_folder, write_json
+from data_prep.files import disk_trouble, sync_folder, write_json
 
 DONE_FILE = "done.json"
 
@@ -153,8 +153,7 @@ def perform(task: Task) -> Outcome:
     except BadInput as error:
         return Outcome(task=task, error=error)
     except OSError as error:
-        what = f"{error.strerror or error} while writing {error.filename or task.folder}"
-        return Outcome(task=task, error=BadPlace(f"{what}; make room and run the same command again"))
+        return Outcome(task=task, error=BadPlace(disk_trouble(error, task.folder)))
     finally:
         shutil.rmtree(part, ignore_errors=True)
         pulse.unlink(missing_ok=True)
