@@ -12,11 +12,11 @@ from data_prep.files import disk_trouble, only_one
 from data_prep.job.clean import CleanJob
 from data_prep.job.encode_job import EncodeJob
 from data_prep.job.engine import Engine, processes_end
+from data_prep.job.options import PrepareConfig, given_tokenizer
 from data_prep.job.same import differences, in_short
 from data_prep.job.stage import Progress, Report, Stages
 from data_prep.job.summary import options_of
 from data_prep.manifest import CLEAN_FOLDER, MANIFEST_FILE, SCRATCH_FOLDER, BadStore, Manifest, demand_free
-from data_prep.options import PrepareConfig, given_tokenizer
 from data_prep.sources import Found, find
 
 _OWN_OPTIONS = ("vocab_size", "num_sentinels", "language", "tokenizer_training_bytes")

@@ -15,7 +15,7 @@ LOSSES = 3
 
 def prepare(arguments: Arguments) -> int:
     """Text, JSONL, Parquet, a dataset or a crawl → clean documents → SentencePiece vocabulary → token store."""
-    from data_prep.options import PrepareConfig
+    from data_prep.job.options import PrepareConfig
     from denoise.command_line import parsed, value_of
     from denoise.preparing import prepare_in_sight
 
@@ -49,7 +49,7 @@ def clean(arguments: Arguments) -> int:
 
 def tokenizer(arguments: Arguments) -> int:
     """A SentencePiece vocabulary, trained on what `denoise clean` wrote."""
-    from data_prep.options import TokenizerConfig
+    from data_prep.job.options import TokenizerConfig
     from denoise.command_line import options_of, parsed, value_of
     from denoise.preparing import train_tokenizer_in_sight
 
@@ -63,7 +63,7 @@ def tokenizer(arguments: Arguments) -> int:
 
 def tokens(arguments: Arguments) -> int:
     """What `denoise clean` wrote, as ids: a token store for denoise train."""
-    from data_prep.options import TokensConfig
+    from data_prep.job.options import TokensConfig
     from denoise.command_line import options_of, parsed, value_of
     from denoise.preparing import encode_in_sight
 

@@ -24,11 +24,11 @@ from data_prep.job.clean_manifest import CleanManifest
 from data_prep.job.config import CleanConfig
 from data_prep.job.encode_job import encode, train_tokenizer
 from data_prep.job.engine import Engine
+from data_prep.job.options import PrepareConfig, TokenizerConfig, TokensConfig
 from data_prep.job.stage import Progress, Report
 from data_prep.job.summary import profile_name
 from data_prep.job.units import read_unit, units_of
 from data_prep.manifest import CLEAN_FOLDER, Manifest
-from data_prep.options import PrepareConfig, TokenizerConfig, TokensConfig
 from data_prep.pipeline import prepare
 from data_prep.readers import no_texts
 from data_prep.sources import find

@@ -13,6 +13,8 @@ from typing import Any
 
 from data_prep.cleaning.card import data_card
 from data_prep.cleaning.group import ranges
+from data_prep.cleaning.language import detector_of
+from data_prep.cleaning.rules import Rules
 from data_prep.default_corpus import default_corpus
 from data_prep.files import disk_trouble, is_anothers, only_one, sync_folder, write_whole
 from data_prep.job.clean_manifest import BadTexts, CleanManifest
@@ -110,6 +112,7 @@ class CleanJob:
 
     def run(self, command: str) -> CleanManifest:
         """Go on where the job was stopped, to the end."""
+        self._demand_packages()
         self.scratch.mkdir(parents=True, exist_ok=True)
         # Before reading: a source that changes meanwhile is seen as changed the next time.
         stamps = [stamp(source) for source in self.found.sources]
@@ -132,6 +135,12 @@ class CleanJob:
         manifest.write(self.out)
         shutil.rmtree(self.scratch, ignore_errors=True)
         return manifest
+
+    def _demand_packages(self) -> None:
+        """What the rules need is missed now, and not when the first stage has run for hours."""
+        Rules(self.cleaning.profile)
+        detector_of(self.cleaning.profile)
+        self.cleaning.bad_word_search()
 
     def _clean(self, units: Sequence[Unit]) -> _Shards:
         folders = Folders(self.scratch / "clean", len(units))

@@ -12,6 +12,7 @@ from data_prep.files import only_one, sync_folder
 from data_prep.job.clean_manifest import BadTexts, CleanManifest
 from data_prep.job.engine import Engine, processes_end
 from data_prep.job.finish_unit import texts_in
+from data_prep.job.options import TokenizerConfig, TokensConfig, given_tokenizer
 from data_prep.job.stage import Report, Stages
 from data_prep.job.tasks import Result, Task, key_of
 from data_prep.manifest import (
@@ -24,7 +25,6 @@ from data_prep.manifest import (
     Manifest,
     demand_free,
 )
-from data_prep.options import TokenizerConfig, TokensConfig, given_tokenizer
 from data_prep.split import SplitRule, choose_rule
 from data_prep.token_shards import join_token_shards
 from data_prep.tokenizer import MODEL_FILE, VOCAB_FILE, Tokenizer

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import lzma
 import random
+import sys
 from collections import Counter
 from dataclasses import replace
 from hashlib import md5
@@ -15,7 +16,9 @@ from cleaning_pages import page
 from made_crawls import members, record
 from made_web import web_pages, write_web
 
+from data_prep.cleaning import language
 from data_prep.cleaning.dedup import DedupUnit
+from data_prep.cleaning.language import NoDetector
 from data_prep.cleaning.loop import clean_all
 from data_prep.cleaning.near_duplicates import NearDuplicates
 from data_prep.cleaning.profiles import C4, C4_EXACT, Profile
@@ -208,3 +211,12 @@ def test_damaged_texts_are_one_sentence(tmp_path: Path) -> None:
     text.write_bytes(text.read_bytes()[:-40] + b"\0" * 40)
     with pytest.raises(BadTexts, match=r"train-00000\.parquet is damaged .*; clean again"):
         list(texts_in(text))
+
+
+def test_a_missing_package_is_told_before_anything_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = write_web(tmp_path / "web", web_pages(5), 1)
+    monkeypatch.setitem(sys.modules, "eldc", None)
+    language._eldc.cache_clear()
+    with pytest.raises(NoDetector, match="eldc, which is not installed"):
+        clean(files, tmp_path / "out", CleanConfig(rules="c4-fast"), engine=LOOP)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
