@@ -42,16 +42,16 @@ from data_prep.cleaning.bad_words import BadWords
 from data_prep.cleaning.loop import clean_all
 from data_prep.cleaning.profiles import PROFILES, Profile
 from data_prep.cleaning.rules import Rules
-from data_prep.crawl_files import CrawlConfig, crawl_pages
-from data_prep.crawl_files.framing import Framing
-from data_prep.crawl_files.stream import Stream
-from data_prep.crawl_files.unpack import Unpacker
 from data_prep.job.clean import clean
 from data_prep.job.config import CleanConfig
 from data_prep.job.engine import Engine
 from data_prep.job.finish_unit import texts_in
 from data_prep.manifest import TEXT_FOLDER
 from data_prep.pages import Page
+from data_prep.reading.crawl_files import CrawlConfig, crawl_pages
+from data_prep.reading.crawl_files.framing import Framing
+from data_prep.reading.crawl_files.stream import Stream
+from data_prep.reading.crawl_files.unpack import Unpacker
 
 DATA = Path(os.environ.get("DENOISE_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "denoise" / "bench-tfds"

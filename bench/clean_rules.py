@@ -26,8 +26,8 @@ from data_prep.cleaning.language import NoDetector, detector_of
 from data_prep.cleaning.loop import Cleaned, clean_all
 from data_prep.cleaning.profiles import C4, Detector, Profile, profile_named
 from data_prep.cleaning.rules import Rules
-from data_prep.crawl_files import CrawlConfig, crawl_pages
 from data_prep.pages import Page
+from data_prep.reading.crawl_files import CrawlConfig, crawl_pages
 
 DATA = Path(os.environ.get("DENOISE_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
 SETS = {

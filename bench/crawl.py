@@ -20,7 +20,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from data_prep.crawl_files import CrawlConfig, crawl_pages
+from data_prep.reading.crawl_files import CrawlConfig, crawl_pages
 
 DATA = Path(os.environ.get("DENOISE_DATA", Path(__file__).parents[1] / ".." / "shared" / "data")) / "crawl"
 FILES = ("lean-00000.warc.wet.gz", "multi-00000.warc.wet.gz", "real-pages.warc.wet.gz", "blackbook-2008.warc.gz")

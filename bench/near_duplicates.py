@@ -26,7 +26,7 @@ from data_prep.cleaning.near_duplicates import NearDuplicates
 from data_prep.cleaning.profiles import C4
 from data_prep.cleaning.rules import Rules
 from data_prep.cleaning.verdicts import Document
-from data_prep.crawl_files import crawl_pages
+from data_prep.reading.crawl_files import crawl_pages
 
 DATA = Path(os.environ.get("DENOISE_DATA", Path(__file__).parents[1] / ".." / "shared" / "data")) / "crawl"
 FILES = ("lean-00000.warc.wet.gz", "multi-00000.warc.wet.gz", "multi-00001.warc.wet.gz")

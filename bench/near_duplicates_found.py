@@ -23,7 +23,7 @@ from data_prep.cleaning.near_duplicates import _kinds
 from data_prep.cleaning.profiles import C4
 from data_prep.cleaning.rules import Rules
 from data_prep.cleaning.verdicts import Document
-from data_prep.crawl_files import crawl_pages
+from data_prep.reading.crawl_files import crawl_pages
 
 FILES = ("multi-00000.warc.wet.gz", "multi-00001.warc.wet.gz")
 

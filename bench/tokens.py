@@ -26,14 +26,14 @@ from pathlib import Path
 import numpy as np
 import sentencepiece
 
-from data_prep.default_corpus import default_corpus
 from data_prep.manifest import FORMAT_VERSION, SPLITS, Manifest, SplitCounts
+from data_prep.reading.default_corpus import default_corpus
 from data_prep.sentences import sentence_ends_of
-from data_prep.token_shards import join_token_shards, write_token_shard
 from data_prep.tokenizer import Tokenizer
+from data_prep.tokenizing.token_shards import join_token_shards, write_token_shard
+from data_prep.tokenizing.training import train
+from data_prep.tokenizing.training_lines import draw_lines, merged
 from data_prep.tokens import TokenStore
-from data_prep.training import train
-from data_prep.training_lines import draw_lines, merged
 
 DATA = Path(os.environ.get("DENOISE_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
 KINDS = {
@@ -56,7 +56,7 @@ def texts_of(path: Path) -> Iterator[str]:
         from data_prep.cleaning.loop import clean_all
         from data_prep.cleaning.profiles import C4
         from data_prep.cleaning.rules import Rules
-        from data_prep.crawl_files import CrawlConfig, crawl_pages
+        from data_prep.reading.crawl_files import CrawlConfig, crawl_pages
 
         yield from (document.text for document in clean_all([crawl_pages(path, CrawlConfig())], Rules(C4)).documents)
     else:

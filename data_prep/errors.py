@@ -9,8 +9,8 @@ class BadInput(ValueError):
 
         BadInput
         ├── InUse                                   data_prep.files        another process works there
-        ├── BadSource                               data_prep.sources      no such file, nothing in it, no text
-        ├── BadCrawl                                data_prep.crawl_files  not readable, or damaged and strict
+        ├── BadSource                               data_prep.reading.sources      no such file, nothing in it, no text
+        ├── BadCrawl                                data_prep.reading.crawl_files  not readable, or damaged and strict
         ├── BadTokenizer                            data_prep.tokenizer    not a SentencePiece model, too small a text
         ├── BadStore                                data_prep.manifest     not prepared, cut short, other options
         ├── OutOfSentinels, NoControl               data_prep.vocab        more spans than sentinels; an old vocabulary

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from data_prep.default_corpus import default_corpus
 from data_prep.files import disk_trouble, only_one
 from data_prep.job.clean import CleanJob
 from data_prep.job.encode_job import EncodeJob
@@ -17,7 +16,8 @@ from data_prep.job.same import differences, in_short
 from data_prep.job.stage import Progress, Report, Stages
 from data_prep.job.summary import options_of
 from data_prep.manifest import CLEAN_FOLDER, MANIFEST_FILE, SCRATCH_FOLDER, BadStore, Manifest, demand_free
-from data_prep.sources import Found, find
+from data_prep.reading.default_corpus import default_corpus
+from data_prep.reading.sources import Found, find
 
 _OWN_OPTIONS = ("vocab_size", "num_sentinels", "language", "tokenizer_training_bytes")
 
@@ -33,7 +33,7 @@ def prepare(
 ) -> Manifest:
     """Clean what `sources` hold, train a tokenizer on it, and write it to `out` as ids.
 
-    `sources` are those of `data_prep.sources.find`; none: the default corpus. `out` is made if need be, and
+    `sources` are those of `data_prep.reading.sources.find`; none: the default corpus. `out` is made if need be, and
     has a manifest only when all else in it is on the disk. After an interruption the same call goes on where
     it stopped, and ends with the same bytes. If `out` is already prepared from these sources with these
     options, its manifest is returned at once.

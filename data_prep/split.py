@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
+from data_prep.reading.sources import BadSource
 from data_prep.sentences import sentence_ends
-from data_prep.sources import BadSource
 
 NUM_RANKS = 1 << 64
 

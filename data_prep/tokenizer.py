@@ -14,8 +14,8 @@ import sentencepiece
 
 from data_prep.errors import BadInput
 from data_prep.files import write_whole
-from data_prep.marks import Marker, Sentences
 from data_prep.sentences import sentence_ends_of
+from data_prep.tokenizing.marks import Marker, Sentences
 from data_prep.vocab import CONTROLS, Vocab
 
 MODEL_FILE = "spm.model"
@@ -64,7 +64,7 @@ class Tokenizer:
     sentinel is the highest, then the mask and the control words. Special ids are never made from text: a
     text that spells `<extra_id_0>`, `</s>` or `[SEP]` is encoded letter by letter.
 
-    A model trained by `data_prep.training` gives every text back, line ends and runs of spaces included:
+    A model trained by `data_prep.tokenizing.training` gives every text back, line ends and runs of spaces included:
     decode(encode(text)) == text. The one exception is the character ▁ (U+2581), which SentencePiece uses for
     a space. A given model may normalise more: T5's turns each run of white space into one space.
     """

@@ -18,7 +18,6 @@ from data_prep.cleaning.explain import explain, find_page
 from data_prep.cleaning.explain_view import ExplanationView
 from data_prep.cleaning.language import detector_of
 from data_prep.cleaning.rules import Rules
-from data_prep.crawl_files import Tally
 from data_prep.job.clean import clean
 from data_prep.job.clean_manifest import CleanManifest
 from data_prep.job.config import CleanConfig
@@ -30,8 +29,9 @@ from data_prep.job.summary import profile_name
 from data_prep.job.units import read_unit, units_of
 from data_prep.manifest import CLEAN_FOLDER, Manifest
 from data_prep.pipeline import prepare
-from data_prep.readers import no_texts
-from data_prep.sources import find
+from data_prep.reading.crawl_files import Tally
+from data_prep.reading.readers import no_texts
+from data_prep.reading.sources import find
 
 _MOST_DAMAGES = 10
 _STAGE_CHARS = len("training the tokenizer")

@@ -94,7 +94,7 @@ class Profile:
     """Quirk: a page without a URL, or without the time when it was fetched, is dropped."""
     eats_header_like_lines: bool = False
     """Quirk: lines of a WET file's text that look like a WARC header are lost, and WARC/1.0 alone on a line ends the
-    page (data_prep.crawl_files reads so with split c4_exact)."""
+    page (data_prep.reading.crawl_files reads so with split c4_exact)."""
     splits_at_controls: bool = False
     """Quirk: vertical tabs, form feeds, U+001C to U+001E and U+0085 end lines as line feeds do."""
     leaves_blanks_of_citations: bool = False

@@ -15,7 +15,6 @@ from data_prep.cleaning.card import data_card
 from data_prep.cleaning.group import ranges
 from data_prep.cleaning.language import detector_of
 from data_prep.cleaning.rules import Rules
-from data_prep.default_corpus import default_corpus
 from data_prep.files import disk_trouble, is_anothers, only_one, sync_folder, write_whole
 from data_prep.job.clean_manifest import BadTexts, CleanManifest
 from data_prep.job.compare import PageFiles
@@ -28,8 +27,9 @@ from data_prep.job.summary import manifest_of, options_of
 from data_prep.job.tasks import BadPlace, Folders, Result, Task, key_of
 from data_prep.job.units import Unit, units_of
 from data_prep.manifest import CLEAN_MANIFEST_FILE, SCRATCH_FOLDER, TEXT_FOLDER
-from data_prep.readers import demand_texts
-from data_prep.sources import Found, find, stamp
+from data_prep.reading.default_corpus import default_corpus
+from data_prep.reading.readers import demand_texts
+from data_prep.reading.sources import Found, find, stamp
 from data_prep.tokens import described
 
 DROPPED_FOLDER, CARD_FILE = "dropped", "README.md"
@@ -51,7 +51,7 @@ def clean(
 ) -> CleanManifest:
     """Clean what `sources` hold and write it to `out/text`, to be opened by `datasets.load_dataset`.
 
-    `sources` are those of `data_prep.sources.find`; none: the default corpus. `out` is made if need be, and has
+    `sources` are those of `data_prep.reading.sources.find`; none: the default corpus. `out` is made if need be, and has
     a manifest only when all else in it is on the disk. After an interruption the same call goes on where it
     stopped. The documents depend on the sources and `config` alone, not on how the sources are divided into
     files, nor on the engine.

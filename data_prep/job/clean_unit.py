@@ -13,7 +13,6 @@ from data_prep.cleaning.group import write_copies, write_rows
 from data_prep.cleaning.rules import Rules
 from data_prep.cleaning.urls import copies_key, tie_of
 from data_prep.cleaning.verdicts import Document, Dropped
-from data_prep.crawl_files import Tally
 from data_prep.job.config import Cleaning
 from data_prep.job.shard import (
     COPIES_FILE,
@@ -31,7 +30,8 @@ from data_prep.job.shard import (
 from data_prep.job.tasks import Result, Workplace
 from data_prep.job.units import Unit, place_of, read_unit
 from data_prep.pages import Page
-from data_prep.sources import digest
+from data_prep.reading.crawl_files import Tally
+from data_prep.reading.sources import digest
 
 
 def clean_unit(place: Workplace, *, unit: Unit, cleaning: Cleaning) -> Result:

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from data_prep.cleaning.bad_words import BadWords, words_in
 from data_prep.cleaning.profiles import Profile, profile_named
-from data_prep.crawl_files import CrawlConfig
 from data_prep.errors import BadInput
 from data_prep.job.units import Reading
-from data_prep.readers import LONGEST_DOCUMENT_CHARS
-from data_prep.rows import Fields
-from data_prep.sources import Source
+from data_prep.reading.crawl_files import CrawlConfig
+from data_prep.reading.readers import LONGEST_DOCUMENT_CHARS
+from data_prep.reading.rows import Fields
+from data_prep.reading.sources import Source
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ from pathlib import Path
 from data_prep.job.finish_unit import texts_in
 from data_prep.job.tasks import Result, Workplace
 from data_prep.split import Side, SplitRule
-from data_prep.token_shards import write_token_shard
 from data_prep.tokenizer import Tokenizer
-from data_prep.training import train_on
-from data_prep.training_lines import Draw, draw_lines, merged
+from data_prep.tokenizing.token_shards import write_token_shard
+from data_prep.tokenizing.training import train_on
+from data_prep.tokenizing.training_lines import Draw, draw_lines, merged
 
 DRAW_FILE = "lines.json"
 

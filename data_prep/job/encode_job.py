@@ -26,8 +26,8 @@ from data_prep.manifest import (
     demand_free,
 )
 from data_prep.split import SplitRule, choose_rule
-from data_prep.token_shards import join_token_shards
 from data_prep.tokenizer import MODEL_FILE, VOCAB_FILE, Tokenizer
+from data_prep.tokenizing.token_shards import join_token_shards
 from data_prep.tokens import described
 
 

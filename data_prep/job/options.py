@@ -8,7 +8,7 @@ from pathlib import Path
 from data_prep.errors import BadInput
 from data_prep.job.config import CleanConfig
 from data_prep.tokenizer import Tokenizer
-from data_prep.training import TRAINING_BYTES
+from data_prep.tokenizing.training import TRAINING_BYTES
 
 _DEFAULT_VOCAB_SIZE = 8192
 

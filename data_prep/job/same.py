@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from data_prep.sources import Found, Source, digest, stamp
+from data_prep.reading.sources import Found, Source, digest, stamp
 
 
 def differences(

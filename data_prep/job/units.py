@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from data_prep.crawl_files import CrawlConfig, Tally, crawl_pages
 from data_prep.pages import Page
-from data_prep.readers import pages_of
-from data_prep.rows import Fields
-from data_prep.sources import BadSource, Slice, Source, readable, shown, stamp
+from data_prep.reading.crawl_files import CrawlConfig, Tally, crawl_pages
+from data_prep.reading.readers import pages_of
+from data_prep.reading.rows import Fields
+from data_prep.reading.sources import BadSource, Slice, Source, readable, shown, stamp
 
 UNIT_BYTES = 1 << 25
 """Small files are read together up to so many bytes; files that can be cut, are cut at multiples of it. It depends

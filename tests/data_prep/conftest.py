@@ -9,7 +9,7 @@ import pytest
 from made_texts import made_text
 
 from data_prep.tokenizer import Tokenizer
-from data_prep.training import train
+from data_prep.tokenizing.training import train
 
 
 @pytest.fixture(scope="session")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import gzip
 from pathlib import Path
 
-from data_prep.crawl_files import CrawlConfig, Tally, crawl_pages
 from data_prep.pages import Page
+from data_prep.reading.crawl_files import CrawlConfig, Tally, crawl_pages
 
 DATE = "2019-04-18T22:20:18Z"
 

@@ -23,7 +23,6 @@ from data_prep.cleaning.loop import clean_all
 from data_prep.cleaning.near_duplicates import NearDuplicates
 from data_prep.cleaning.profiles import C4, C4_EXACT, Profile
 from data_prep.cleaning.rules import Rules
-from data_prep.crawl_files import BadCrawl
 from data_prep.errors import BadInput
 from data_prep.files import InUse, only_one
 from data_prep.job import clean as clean_module
@@ -32,6 +31,7 @@ from data_prep.job.clean_manifest import BadTexts, CleanManifest
 from data_prep.job.config import CleanConfig
 from data_prep.job.engine import Engine
 from data_prep.job.finish_unit import texts_in
+from data_prep.reading.crawl_files import BadCrawl
 
 pytest.importorskip("isal", reason="crawl files need the extra `crawl`")
 

@@ -18,7 +18,7 @@ from data_prep.cleaning.loop import clean_all
 from data_prep.cleaning.profiles import AS_IS, C4, MC4, Detector, Profile
 from data_prep.cleaning.rules import Rules
 from data_prep.cleaning.verdicts import Dropped
-from data_prep.crawl_files import CrawlConfig, crawl_pages
+from data_prep.reading.crawl_files import CrawlConfig, crawl_pages
 
 TEXTS = {
     "en": f"{PROSE} {MORE}",

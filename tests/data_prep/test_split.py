@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from made_texts import made_text
 
 from data_prep.pipeline import PrepareConfig, prepare
-from data_prep.sources import BadSource
+from data_prep.reading.sources import BadSource
 from data_prep.split import NUM_RANKS, choose_rule, text_rank
 from data_prep.tokens import TokenStore
 

@@ -17,13 +17,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_texts import made_text
 
-from data_prep import token_shards, tokens
+from data_prep import tokens
 from data_prep.manifest import SPLITS, BadStore
 from data_prep.pipeline import PrepareConfig, prepare
-from data_prep.token_shards import SHARD_FILE, TokenShard, join_token_shards, write_token_shard
 from data_prep.tokenizer import Tokenizer
+from data_prep.tokenizing import token_shards
+from data_prep.tokenizing.token_shards import SHARD_FILE, TokenShard, join_token_shards, write_token_shard
+from data_prep.tokenizing.training import train
 from data_prep.tokens import DOCUMENTS_FILE, MARKS_FILE, TOKENS_FILE, TokenStore, token_dtype
-from data_prep.training import train
 
 NAMES = [f"{split}/{name}" for split in SPLITS for name in (TOKENS_FILE, MARKS_FILE, DOCUMENTS_FILE)]
 BOTH = [("train", made_text(1)), ("held_out", made_text(2)), ("train", "你好。\n\nA"), ("train", ""), ("train", "b")]
@@ -212,7 +213,7 @@ GROWING = """
 import resource, sys
 from pathlib import Path
 from made_texts import made_text
-from data_prep.token_shards import join_token_shards, write_token_shard
+from data_prep.tokenizing.token_shards import join_token_shards, write_token_shard
 from data_prep.tokenizer import Tokenizer
 tokenizer, home = Tokenizer.load(sys.argv[1]), Path(sys.argv[2])
 texts = [made_text(i, 200) for i in range(50)]

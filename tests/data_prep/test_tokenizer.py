@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from made_texts import made_text
 
 from data_prep.tokenizer import BadTokenizer, Tokenizer
-from data_prep.training import train
+from data_prep.tokenizing.training import train
 from data_prep.vocab import NoControl
 
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\u2581"), max_size=80)
@@ -233,7 +233,7 @@ def test_no_text_trains_nothing() -> None:
 
 def test_training_gives_the_same_bytes_in_every_process() -> None:
     code = (
-        "import hashlib; from made_texts import made_text; from data_prep.training import train;"
+        "import hashlib; from made_texts import made_text; from data_prep.tokenizing.training import train;"
         "model = train(map(made_text, range(99)), vocab_size=400, num_sentinels=20).model;"
         "print(hashlib.sha256(model).hexdigest())"
     )

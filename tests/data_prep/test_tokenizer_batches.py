@@ -17,9 +17,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_texts import made_text
 
-from data_prep.marks import Marker, keeps_text
 from data_prep.sentences import sentence_ends, sentence_ends_of
 from data_prep.tokenizer import BadTokenizer, Tokenizer, vocab_above
+from data_prep.tokenizing.marks import Marker, keeps_text
 
 WEIRD = "the of. \n\t!?é你好。世界😀▁ﬁ…\u3000\xa0\u200b\u2028\r\x0b\x00e\u0301ß ßßＡÅ\u1100\u1161"
 DOCUMENTS = st.lists(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from made_texts import made_text
 
 from data_prep.manifest import BadStore
-from data_prep.training import train, train_on
-from data_prep.training_lines import Draw, draw_lines, merged
+from data_prep.tokenizing.training import train, train_on
+from data_prep.tokenizing.training_lines import Draw, draw_lines, merged
 
 TEXTS = st.lists(st.text(alphabet="abc \n", max_size=12), max_size=20)
 

@@ -8,7 +8,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any, BinaryIO
 
-from data_prep.crawl_files.tally import BAD_GZIP, BOMB, CUT, BadCrawl
+from data_prep.reading.crawl_files.tally import BAD_GZIP, BOMB, CUT, BadCrawl
 
 GZIP_START = b"\x1f\x8b\x08"
 SOUND = "sound"

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable
 from typing import BinaryIO, NamedTuple
 
-from data_prep.crawl_files.members import FREE_BYTES, GZIP_START, SOUND, Member, Raw, damaged_parts, is_member
-from data_prep.crawl_files.tally import BAD_GZIP, CUT, STRAY, ZEROS, Place
+from data_prep.reading.crawl_files.members import FREE_BYTES, GZIP_START, SOUND, Member, Raw, damaged_parts, is_member
+from data_prep.reading.crawl_files.tally import BAD_GZIP, CUT, STRAY, ZEROS, Place
 
 _START = rb"WARC/\d\.\d+[ \t]*\r?\n(?=[A-Za-z][A-Za-z-]*[ \t]*:)"
 RECORD_START = re.compile(_START)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from data_prep.sources import BadSource, Source, readable
+from data_prep.reading.sources import BadSource, Source, readable
 
 BLOCK_BYTES = 1 << 20
 

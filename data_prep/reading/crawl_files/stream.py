@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 
-from data_prep.crawl_files.members import GZIP_START
-from data_prep.crawl_files.tally import Place
-from data_prep.crawl_files.unpack import Break, Piece, Unpacker
+from data_prep.reading.crawl_files.members import GZIP_START
+from data_prep.reading.crawl_files.tally import Place
+from data_prep.reading.crawl_files.unpack import Break, Piece, Unpacker
 
 _NOT_BLANK = re.compile(rb"[^\r\n]")
 

@@ -11,8 +11,8 @@ from dataclasses import astuple, dataclass
 from datetime import datetime
 from typing import Any, BinaryIO
 
-from data_prep.opened import BLOCK_BYTES, FoundText, is_unicode, not_utf8, opened
-from data_prep.sources import HUB, BadSource, Slice, Source
+from data_prep.reading.opened import BLOCK_BYTES, FoundText, is_unicode, not_utf8, opened
+from data_prep.reading.sources import HUB, BadSource, Slice, Source
 
 LONGEST_LINE_BYTES = 1 << 26
 """A longer line of JSON is passed over and counted: it would be held several times over."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 from pathlib import Path
 
-from data_prep.sources import BadSource
+from data_prep.reading.sources import BadSource
 
 
 def default_corpus() -> Path:

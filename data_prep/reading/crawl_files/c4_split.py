@@ -14,10 +14,10 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from data_prep.crawl_files.members import GZIP_START
-from data_prep.crawl_files.stream import Stream
-from data_prep.crawl_files.tally import CUT, EMPTY, NO_DATE, NO_URL, NOT_UTF8, STRAY, TOO_LARGE, ZEROS, Place
-from data_prep.crawl_files.unpack import Break
+from data_prep.reading.crawl_files.members import GZIP_START
+from data_prep.reading.crawl_files.stream import Stream
+from data_prep.reading.crawl_files.tally import CUT, EMPTY, NO_DATE, NO_URL, NOT_UTF8, STRAY, TOO_LARGE, ZEROS, Place
+from data_prep.reading.crawl_files.unpack import Break
 
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r?\n", re.IGNORECASE)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
-from data_prep.crawl_files.members import needed
-from data_prep.crawl_files.tally import BAD_HTML, BAD_HTTP, NO_HTML, TOO_LARGE
+from data_prep.reading.crawl_files.members import needed
+from data_prep.reading.crawl_files.tally import BAD_HTML, BAD_HTTP, NO_HTML, TOO_LARGE
 
 HTML_TYPES = ("text/html", "application/xhtml+xml")
 MAX_OPEN_TAGS = 2000

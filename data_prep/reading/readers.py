@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from data_prep.opened import BLOCK_BYTES, FoundText, is_unicode, not_utf8, opened
 from data_prep.pages import Page
-from data_prep.rows import Fields, hub_rows, json_lines, parquet_rows, saved_rows
-from data_prep.sources import BadSource, Slice, Source, find
+from data_prep.reading.opened import BLOCK_BYTES, FoundText, is_unicode, not_utf8, opened
+from data_prep.reading.rows import Fields, hub_rows, json_lines, parquet_rows, saved_rows
+from data_prep.reading.sources import BadSource, Slice, Source, find
 
 LONGEST_DOCUMENT_CHARS = 1_000_000
 
@@ -23,7 +23,7 @@ def documents(
     longest_document_chars: int = LONGEST_DOCUMENT_CHARS,
     counts: Counter[str] | None = None,
 ) -> Iterator[Page]:
-    """Every page of `sources`, in their order; what a source may be is told at `data_prep.sources.find`.
+    """Every page of `sources`, in their order; what a source may be is told at `data_prep.reading.sources.find`.
 
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "two.jsonl"

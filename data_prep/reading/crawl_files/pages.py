@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from data_prep.crawl_files import html
-from data_prep.crawl_files.c4_split import C4Split
-from data_prep.crawl_files.framing import Framing, Record
-from data_prep.crawl_files.stream import Stream
-from data_prep.crawl_files.tally import (
+from data_prep.pages import Page
+from data_prep.reading.crawl_files import html
+from data_prep.reading.crawl_files.c4_split import C4Split
+from data_prep.reading.crawl_files.framing import Framing, Record
+from data_prep.reading.crawl_files.stream import Stream
+from data_prep.reading.crawl_files.tally import (
     EMPTY,
     NO_DATE,
     NO_RECORD,
@@ -24,9 +25,8 @@ from data_prep.crawl_files.tally import (
     Place,
     Tally,
 )
-from data_prep.crawl_files.unpack import Unpacker
-from data_prep.pages import Page
-from data_prep.sources import shown
+from data_prep.reading.crawl_files.unpack import Unpacker
+from data_prep.reading.sources import shown
 
 
 @dataclass(frozen=True, kw_only=True)

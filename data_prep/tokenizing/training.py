@@ -10,7 +10,7 @@ from typing import Any
 import sentencepiece
 
 from data_prep.tokenizer import BadTokenizer, Tokenizer, vocab_above
-from data_prep.training_lines import Draw, draw_lines
+from data_prep.tokenizing.training_lines import Draw, draw_lines
 from data_prep.vocab import CONTROLS
 
 TRAINING_BYTES = 12_500_000

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from data_prep.crawl_files.stream import Stream
-from data_prep.crawl_files.tally import BAD_HEADER, BAD_LENGTH, CUT, STRAY, ZEROS, Place
-from data_prep.crawl_files.unpack import RECORD_START, Break
+from data_prep.reading.crawl_files.stream import Stream
+from data_prep.reading.crawl_files.tally import BAD_HEADER, BAD_LENGTH, CUT, STRAY, ZEROS, Place
+from data_prep.reading.crawl_files.unpack import RECORD_START, Break
 
 MAX_HEADER_BYTES = 1 << 16
 

@@ -1,0 +1,1 @@
+"""From texts to tokens on disk: marks, the vocabulary, shards."""
