@@ -15,6 +15,8 @@ from enum import Enum
 from hashlib import md5
 from typing import TYPE_CHECKING
 
+from xxhash import xxh3_64_intdigest
+
 from data_prep.cleaning.verdicts import Document, Dropped
 
 if TYPE_CHECKING:  # a profile chooses among these
@@ -74,7 +76,7 @@ class Lines(Dedup):
         >>> one == two
         True
         """
-        return [digest64(stripped) for line in text.lower().split("\n") if (stripped := line.strip())]
+        return [key_of(stripped) for line in text.lower().split("\n") if (stripped := line.strip())]
 
     def without(
         self, document: Document, keys: Sequence[int], lost: Collection[int], rules: Rules, cut: Counter[str]
@@ -117,8 +119,19 @@ def dedup_of(unit: DedupUnit, language: str = "en") -> Dedup:
     return Lines() if unit is DedupUnit.LINES else Nothing()
 
 
+def key_of(text: str) -> int:
+    """XXH3 of a line or a span, by which it is compared: 64 bits, a tenth of the time that MD5 takes.
+
+    Among 10¹⁰ lines about three are taken for others.
+
+    >>> key_of("a")
+    16629034431890738719
+    """
+    return xxh3_64_intdigest(text.encode("utf-8", "surrogatepass"))
+
+
 def digest64(text: str) -> int:
-    """The first 64 bits of a text's MD5; among 10¹⁰ lines about three are taken for others.
+    """The first 64 bits of a text's MD5, which C4's code orders pages by.
 
     >>> digest64("a")
     919145239626757800

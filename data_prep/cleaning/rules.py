@@ -25,6 +25,7 @@ POLICIES = (
     "use cookies",
 )
 _TELLING = ("lorem ipsum", "javascript", *POLICIES)
+_TELLING_WITHOUT_COOKIES = tuple(words for words in _TELLING if "cookie" not in words)
 
 # Thai, Lao, Burmese, Khmer, kana and Chinese characters: scripts without blanks between words.
 _UNSPACED = re.compile(
@@ -112,7 +113,7 @@ class Rules:
         lines = self.sentence_lines(content, cut)
         text = "\n".join(lines)
         lower = text.lower()
-        telling = [words for words in _TELLING if words in lower]
+        telling = [words for words in (_TELLING if "cookie" in lower else _TELLING_WITHOUT_COOKIES) if words in lower]
         if telling or "{" in text:
             chosen = self.without_notices(lines, cut, telling)
             if isinstance(chosen, Dropped):
@@ -148,9 +149,9 @@ class Rules:
         if not self._marks:
             return content[1:-1].decode("utf-8", "surrogatepass").split("\n"), 0
         codes = np.frombuffer(content, np.uint8)
-        ends = np.flatnonzero(codes == _LINE_FEED)
+        ends = (codes == _LINE_FEED).nonzero()[0]
         last = codes[ends[1:] - 1]
-        chosen = np.flatnonzero(self._may_be_last[last])
+        chosen = self._may_be_last[last].nonzero()[0]
         spans = zip((ends[chosen] + 1).tolist(), ends[chosen + 1].tolist(), strict=True)
         lines = [content[start:end].decode("utf-8", "surrogatepass") for start, end in spans]
         return lines, len(last) - len(lines) - int(np.count_nonzero(last == _LINE_FEED))

@@ -39,8 +39,8 @@ class Rows:
 
     @classmethod
     def arrow(cls, path: Path, schema: pa.Schema) -> Rows:
-        """Into an Arrow stream, packed lightly; by this thread, for a task has one core."""
-        options = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
+        """Into an Arrow stream, as it is; by this thread, for a task has one core."""
+        options = pa.ipc.IpcWriteOptions(use_threads=False)
         return cls(pa.ipc.new_stream(path, schema, options=options), schema)
 
     @classmethod
@@ -48,7 +48,12 @@ class Rows:
         """Into a Parquet file."""
         from pyarrow import parquet
 
-        return cls(parquet.ParquetWriter(path, schema, compression="zstd", compression_level=1), schema)
+        # No text comes twice, and none is looked up by its order.
+        few = [name for name in schema.names if name in ("source", "language", "split", "reason")]
+        writer = parquet.ParquetWriter(
+            path, schema, compression="zstd", compression_level=1, use_dictionary=few, write_statistics=few
+        )
+        return cls(writer, schema)
 
     def add(self, **row: Any) -> None:
         """Append a row."""

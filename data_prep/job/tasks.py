@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
@@ -140,7 +142,8 @@ def perform(task: Task) -> Outcome:
     try:
         shutil.rmtree(task.folder, ignore_errors=True)
         part.mkdir(parents=True)
-        result = _function(task.work)(Workplace(folder=part, pulse=pulse), **task.given)
+        with _fewer_collections():
+            result = _function(task.work)(Workplace(folder=part, pulse=pulse), **task.given)
         write_json(part / DONE_FILE, {"key": task.key, "result": result})
         _sync(part)
         try:
@@ -157,6 +160,17 @@ def perform(task: Task) -> Outcome:
     finally:
         shutil.rmtree(part, ignore_errors=True)
         pulse.unlink(missing_ok=True)
+
+
+@contextmanager
+def _fewer_collections() -> Iterator[None]:
+    """Look for cycles of objects seldom: a task makes millions of objects and hardly any cycle; 4 % of its time."""
+    before = gc.get_threshold()
+    gc.set_threshold(100_000, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _function(dotted: str) -> Callable[..., Result]:

@@ -23,6 +23,7 @@ _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _LENGTH = re.compile(rb"\ncontent-length:[ \t]*(\d{1,18})[ \t]*\r?\n", re.IGNORECASE)
 _DELIMITER = b"WARC/1.0"
 _THROWN_AWAY = ("WARC", "CONTENT-", "Content-")
+_THROWN_AWAY_BYTES = tuple(name.encode() for name in _THROWN_AWAY)
 _MAX_MARGIN_BYTES = 1 << 8  # blank characters round a delimiter; more are not looked at, or a line could cost a day
 
 
@@ -48,12 +49,15 @@ def split(chunk: bytes) -> Found:
     Found(url='a', time='2020', text='One.\nTwo.', kind='', language='')
     """
     header, _, body = chunk.partition(b"\r\n\r\n")
-    text = _translated(body.rstrip().decode()).strip()
+    body = body.rstrip()
+    # Bytes are searched faster than characters, half of which take two bytes each.
+    has_thrown_away = any(name in body for name in _THROWN_AWAY_BYTES)
+    text = (_translated(body.decode()) if b"\r" in body else body.decode()).strip()
     fields = {"url": "", "time": "", "kind": "", "language": ""}
     kept: list[str] = []
     _sort(header.decode(), fields, kept)
     kind, language = fields["kind"], fields["language"]
-    if any(name in text for name in _THROWN_AWAY):
+    if has_thrown_away:
         _sort(text, fields, kept)
     elif text:
         kept.append(text)
