@@ -10,9 +10,10 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, ProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
+from rich.text import Text
 
 from data_prep.cleaning.explain import explain, find_page
 from data_prep.cleaning.explain_view import ExplanationView
@@ -103,6 +104,18 @@ def explain_in_sight(target: str, sources: Sequence[str], config: CleanConfig) -
     Console().print(ExplanationView(explanation, profile_name(rules.profile)))
 
 
+class _BarsAndReasons(Bars):
+    """Bars, and under them why pages are dropped."""
+
+    reasons = ""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """What is drawn, again and again."""
+        yield from super().get_renderables()
+        if self.reasons:
+            yield Text(f"dropped so far: {self.reasons}", style="dim", no_wrap=True, overflow="ellipsis")
+
+
 @contextmanager
 def _bars(console: Console) -> Iterator[Report]:
     """One bar a stage; a stage that begins ends the one before."""
@@ -117,7 +130,7 @@ def _bars(console: Console) -> Iterator[Report]:
         columns.insert(1, BarColumn(bar_width=24))
         columns.insert(4, TimeElapsedColumn())
     room = console.width - (74 if is_wide else 43)
-    with Bars(*columns, console=console, disable=not console.is_terminal) as bars:
+    with _BarsAndReasons(*columns, console=console, disable=not console.is_terminal) as bars:
         tasks: dict[str, int] = {}
         started_at_s: dict[str, float] = {}
 
@@ -130,8 +143,10 @@ def _bars(console: Console) -> Iterator[Report]:
                 started_at_s[stage] = time.monotonic()
             told = _told(progress.counts, time.monotonic() - started_at_s[stage], room)
             bars.update(bars.tasks[tasks[stage]].id, completed=progress.num_done, total=total, told=told)
+            bars.reasons = _reasons({reason: n for reason, n in progress.dropped.items() if n})
 
         yield report
+        bars.reasons = ""  # in the end they are printed with all the rest
 
 
 def _told(counts: Mapping[str, float], seconds: float, room_chars: int) -> str:

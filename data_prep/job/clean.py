@@ -234,7 +234,9 @@ class CleanJob:
             )
             for unit in units
         ]
-        results = self.stages.run("finishing", tasks, [result["documents"] for result in shards.results], {})
+        results = self.stages.run(
+            "finishing", tasks, [result["documents"] for result in shards.results], {"kept": "kept"}
+        )
         return _Shards(folders=folders, tasks=tasks, results=results)
 
     def _publish(self, finished: _Shards) -> dict[str, dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -28,7 +29,7 @@ from data_prep.job.shard import (
     cut_row,
 )
 from data_prep.job.tasks import Result, Workplace
-from data_prep.job.units import Unit, place_of, read_unit
+from data_prep.job.units import Unit, byte_of, num_bytes_of, place_of, read_unit
 from data_prep.pages import Page
 from data_prep.reading.crawl_files import Tally
 from data_prep.reading.sources import digest
@@ -38,8 +39,12 @@ def clean_unit(place: Workplace, *, unit: Unit, cleaning: Cleaning) -> Result:
     """Write the documents of a unit and their keys. Raises BadSource, BadCrawl."""
     shard = _Shard(place, cleaning)
     tally, left_out, num_pages = Tally(), Counter[str](), list[int]()
-    for page in read_unit(unit, cleaning.reading, tally, left_out, num_pages):
-        shard.add(page, place_of(page, unit.slices[len(num_pages) - 1].source))
+    starts = list(accumulate(map(num_bytes_of, unit.slices), initial=0))
+    for number, page in enumerate(read_unit(unit, cleaning.reading, tally, left_out, num_pages), start=1):
+        slice_number = len(num_pages) - 1
+        shard.add(page, place_of(page, unit.slices[slice_number].source))
+        if not number % 64:
+            shard.tell((starts[slice_number] + byte_of(page)) / max(starts[-1], 1))
     result = shard.finish()
     return {
         **result,
@@ -72,6 +77,7 @@ class _Shard:
         self._reasons: dict[str, int] = {}
         self._verdicts = array("H")
         self._dropped: Counter[str] = Counter()
+        self._refused: Counter[str] = Counter()
         self._cut: Counter[str] = Counter()
         self._copies: tuple[array[int], list[str], array[int]] = (array("Q"), [], array("Q"))
         self._lines = (array("Q"), array("Q"), array("I"))
@@ -82,8 +88,6 @@ class _Shard:
         """One page more."""
         self._num_read += 1
         self._num_chars += len(page.text)
-        if not self._num_read % 64:
-            self._place.tell(pages=self._num_read, kept=self._documents.num_rows, chars=self._num_chars)
         if unfit := self._rules.admits(page):
             self._dropped[unfit.reason] += 1
             self._drop(2**32 - 1, page, source, unfit.reason)
@@ -96,12 +100,18 @@ class _Shard:
         self._cut.update(cut)
         if isinstance(verdict, Dropped):
             self._verdicts.append(self._reasons.setdefault(verdict.reason, len(self._reasons) + 1))
+            self._refused[verdict.reason] += 1
             self._drop(number, page, source, verdict.reason)
             return
         self._verdicts.append(0)
         keys = self._dedup.keys(verdict.text)
         self._documents.add(page=number, **common(verdict, verdict.text, source), cut=cut_row(cut), keys=keys)
         self._note_keys(number, verdict, keys)
+
+    def tell(self, share: float) -> None:
+        """Say how far it is, with this share of the unit read."""
+        counts = {"pages": self._num_read, "kept": self._documents.num_rows, "chars": self._num_chars}
+        self._place.tell(share, counts, self._dropped + self._refused)
 
     def finish(self) -> Result:
         """Write what was noted; what there is to say of it."""
@@ -120,6 +130,8 @@ class _Shard:
             "admitted": len(self._verdicts),
             "documents": self._documents.num_rows,
             "dropped": dict(self._dropped),
+            # Shown while others work; a page that is also an older copy is counted as that in the end.
+            "refused": dict(self._refused),
             "reasons": ["", *self._reasons],
             "cut": dict(+self._cut),
             "rows": {"copies": len(self._copies[0]), "lines": len(self._lines[0]), "near": len(self._near[0])},

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from data_prep.job.finish_unit import texts_in
+from data_prep.job.finish_unit import num_texts_in, texts_in
 from data_prep.job.tasks import Result, Workplace
 from data_prep.split import Side, SplitRule
 from data_prep.tokenizer import Tokenizer
@@ -32,9 +32,17 @@ def train_tokenizer(place: Workplace, *, draws: Sequence[Path], vocab_size: int,
 
 def encode_unit(place: Workplace, *, files: Sequence[Path], rule: SplitRule, tokenizer: Path, language: str) -> Result:
     """Write the ids of the texts of some files. Raises BadTokenizer."""
-    sides = ((side.split, side.text) for side in _sides(files, rule))
+    sides = ((side.split, side.text) for side in _told(place, files, _sides(files, rule)))
     shard = write_token_shard(sides, Tokenizer.load(tokenizer), language, place.folder)
     return {"no_tokens": shard.no_tokens, "documents": sum(counts.num_documents for counts in shard.splits.values())}
+
+
+def _told(place: Workplace, files: Sequence[Path], sides: Iterable[Side]) -> Iterator[Side]:
+    """The sides as they come; how many of the texts they are is told meanwhile."""
+    num_texts = sum(num_texts_in(path) for path in files)
+    for number, side in enumerate(sides, start=1):
+        place.tell(number / num_texts, {"documents": number})
+        yield side
 
 
 def _sides(files: Sequence[Path], rule: SplitRule) -> Iterator[Side]:

@@ -70,6 +70,8 @@ def finish_unit(
     unit_end.count_gone(reason_of)
     for rows in batches_in(shard / DOCUMENTS_FILE):
         unit_end.add([row for row in rows if not reason_of[row["page"]]], lost)
+        if rows:  # the last batch of a unit may have none
+            unit_end.tell((rows[-1]["page"] + 1) / len(reason_of))
     if cleaning.keep_dropped:
         unit_end.keep_dropped(shard, reason_of)
     return unit_end.finish()
@@ -139,7 +141,10 @@ class _End:
                 self._lose(row, verdict.reason)
             else:
                 self._write(verdict, row["source"], cut_row(cut, row["cut"]))
-        self._place.tell(kept=self._left["kept"])
+
+    def tell(self, share: float) -> None:
+        """Say how far it is, with this share of the unit's pages seen."""
+        self._place.tell(share, {"kept": self._left["kept"]}, self._dropped)
 
     def keep_dropped(self, shard: Path, reasons: Sequence[str]) -> None:
         """Write the pages that were gone before this stage, too."""
@@ -157,6 +162,7 @@ class _End:
         self._left["language"] = self._left["kept"] + self._dropped["bad words"]
         return {
             "left": {name: self._left[name] for name in ("newest", "clean", "deduplicated", "language", "kept")},
+            "kept": self._left["kept"],
             "dropped": dict(+self._dropped),
             "cut": dict(+self._cut),
             "splits": self._counts,
@@ -204,6 +210,16 @@ def document_digest(document: Document, split: str) -> int:
     return int.from_bytes(md5("\0".join(parts).encode(), usedforsecurity=False).digest(), "big")
 
 
+def num_texts_in(path: Path) -> int:
+    """How many rows a file of texts has. Raises BadTexts."""
+    from pyarrow import parquet
+
+    try:
+        return int(parquet.read_metadata(path).num_rows)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from None
+
+
 def texts_in(path: Path, columns: Sequence[str] = ("split", "text")) -> Iterator[tuple[str, ...]]:
     """Columns of a file of texts, row by row, with the memory of a few rows. Raises BadTexts."""
     from pyarrow import parquet
@@ -213,4 +229,8 @@ def texts_in(path: Path, columns: Sequence[str] = ("split", "text")) -> Iterator
             for batch in file.iter_batches(batch_size=64, columns=list(columns)):
                 yield from zip(*(batch.column(name).to_pylist() for name in columns), strict=True)
     except (pa.ArrowException, OSError) as error:
-        raise BadTexts(f"{path} is damaged ({' '.join(str(error).split())[:200]}); clean again") from None
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Exception) -> BadTexts:
+    return BadTexts(f"{path} is damaged ({' '.join(str(error).split())[:200]}); clean again")

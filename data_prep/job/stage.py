@@ -21,11 +21,13 @@ class Progress(NamedTuple):
     stage: str
     """`cleaning`, `comparing`, `finishing`, `training the tokenizer`, `encoding`; or `already prepared`."""
     num_done: int
-    """Of `num_total`: bytes of the sources or of the texts."""
+    """Of `num_total`: bytes of the sources or of the texts; of what is under way, about."""
     num_total: int | None
     """None: not known."""
     counts: Mapping[str, float] = {}
     """What was met so far: pages, kept, chars."""
+    dropped: Mapping[str, int] = {}
+    """Pages dropped so far, by reason."""
 
 
 Report = Callable[[Progress], None]
@@ -54,7 +56,7 @@ class Stages:
         sweep(folder)
         size_of = {task.folder: size for task, size in zip(tasks, sizes, strict=True)}
         results: dict[Path, Result] = {}
-        num_done, counts, total = 0, Counter[str](), sum(sizes)
+        num_done, counts, dropped, total = 0, Counter[str](), Counter[str](), sum(sizes)
         errors: list[Outcome] = []
 
         def note(task: Task, result: Result) -> None:
@@ -62,12 +64,17 @@ class Stages:
             results[task.folder] = result
             num_done += size_of[task.folder]
             counts.update({shown: result.get(key, 0) for shown, key in counted.items()})
+            for kind in ("dropped", "refused"):
+                dropped.update(result.get(kind, {}))
 
         def now() -> Progress:
-            under_way = counts.copy()
+            so_far, counts_so_far, dropped_so_far = float(num_done), counts.copy(), dropped.copy()
             for pulse in pulses(folder):
-                under_way.update({shown: pulse.get(shown, 0) for shown in counted})
-            return Progress(name, num_done, total, dict(under_way))
+                if pulse.task not in results:
+                    so_far += pulse.share * size_of.get(pulse.task, 0)
+                    counts_so_far.update(pulse.counts)
+                    dropped_so_far.update(pulse.dropped)
+            return Progress(name, int(so_far), total, counts_so_far, dropped_so_far)
 
         missing = []
         for task in tasks:

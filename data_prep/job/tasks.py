@@ -7,20 +7,22 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import data_prep
 from data_prep.errors import BadInput
 from data_prep.files import disk_trouble, sync_folder, write_json
 
 DONE_FILE = "done.json"
+NOTHING: Mapping[str, int] = MappingProxyType({})
 
 Result = dict[str, Any]
 """What a task says of its files, in plain values: counts, digests."""
@@ -90,14 +92,28 @@ class Workplace:
     """A file that whoever waits may read."""
     _told_at_s: float = 0.0
 
-    def tell(self, **counts: float) -> None:
-        """Write down how far the task has come; more than twice a second it is not."""
+    def tell(self, share: float, counts: Mapping[str, int], dropped: Mapping[str, int] = NOTHING) -> None:
+        """Write down how far the task has come, 0 to 1, and what it met; more than twice a second it is not."""
         if time.monotonic() - self._told_at_s < 0.5:
             return
         self._told_at_s = time.monotonic()
         part = self.pulse.with_suffix(".part")
-        part.write_text(json.dumps(counts))
+        said = {"share": min(share, 1.0), "counts": dict(counts), "dropped": dict(dropped)}
+        part.write_text(json.dumps(said))
         os.replace(part, self.pulse)
+
+
+class Pulse(NamedTuple):
+    """How far a task that is under way has come."""
+
+    task: Path
+    """Its folder, which is not there yet."""
+    share: float
+    """Of its work, about; 0 to 1."""
+    counts: Mapping[str, int]
+    """What it met so far."""
+    dropped: Mapping[str, int]
+    """Pages that it has dropped, by reason."""
 
 
 def key_of(*parts: object) -> str:
@@ -190,12 +206,12 @@ def _sync(folder: Path) -> None:
     sync_folder(folder)
 
 
-def pulses(folder: Path) -> Iterator[dict[str, float]]:
+def pulses(folder: Path) -> Iterator[Pulse]:
     """How far the tasks that are under way in a stage's folder have come."""
     for path in folder.glob(".*.pulse"):
         try:
-            yield json.loads(path.read_bytes())
-        except (OSError, ValueError):  # it ended just now
+            yield Pulse(folder / path.stem.removeprefix("."), **json.loads(path.read_bytes()))
+        except (OSError, ValueError, TypeError):  # it ended just now, or other code wrote it
             continue
 
 

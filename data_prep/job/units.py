@@ -154,6 +154,12 @@ def place_of(page: Page, source: Source) -> str:
     return source.key + page.name.removeprefix(known)
 
 
+def byte_of(page: Page) -> int:
+    """Where a page of a crawl file begins in it; 0 for others, whose sources are small, or parts."""
+    at = page.name.rpartition("@")[2].partition("+")[0]
+    return int(at) if at.isdecimal() else 0
+
+
 def described(source: Source, num_pages: int) -> dict[str, Any]:
     """A source in a manifest."""
     return {**stamp(source), "num_pages": num_pages}

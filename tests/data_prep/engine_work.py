@@ -13,8 +13,14 @@ from data_prep.job.tasks import Result, Workplace
 
 def square(place: Workplace, *, number: int) -> Result:
     (place.folder / "square").write_text(str(number * number))
-    place.tell(pages=number)
+    place.tell(1.0, {"pages": number})
     return {"square": number * number, "pages": number}
+
+
+def halts_half_way(place: Workplace, *, number: int) -> Result:
+    place.tell(0.5, {"pages": 3}, {"too long": 2})
+    time.sleep(0.7)  # a report comes every fifth of a second
+    return {"pages": 6, "dropped": {"too long": 4}}
 
 
 def fails(place: Workplace, *, number: int) -> Result:

@@ -31,6 +31,7 @@ from data_prep.job.clean_manifest import BadTexts, CleanManifest
 from data_prep.job.config import CleanConfig
 from data_prep.job.engine import Engine
 from data_prep.job.finish_unit import texts_in
+from data_prep.job.tasks import Workplace
 from data_prep.reading.crawl_files import BadCrawl
 
 pytest.importorskip("isal", reason="crawl files need the extra `crawl`")
@@ -220,3 +221,20 @@ def test_a_missing_package_is_told_before_anything_is_read(tmp_path: Path, monke
     with pytest.raises(NoDetector, match="eldc, which is not installed"):
         clean(files, tmp_path / "out", CleanConfig(rules="c4-fast"), engine=LOOP)
     assert [path.name for path in (tmp_path / "out").iterdir()] == [".lock"]
+
+
+def test_a_file_under_way_moves_the_bar_and_says_what_was_dropped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[float, int, int]] = []
+
+    def tell(place: Workplace, share: float, counts: dict[str, int], dropped: dict[str, int]) -> None:
+        told.append((round(share, 2), counts["kept"], sum(dropped.values())))
+
+    monkeypatch.setattr(Workplace, "tell", tell)
+    (file,) = write_web(tmp_path / "web", web_pages(300), 1)
+    finished = clean([file], tmp_path / "out", CleanConfig(rules="c4"), engine=LOOP)
+    cleaning, finishing = told[:4], told[4:]
+    assert [share for share, *_ in cleaning] == pytest.approx([0.21, 0.43, 0.64, 0.85], abs=0.03)
+    assert [kept + dropped for _, kept, dropped in cleaning] == [64, 128, 192, 256]
+    assert finishing == [(1.0, finished.counts["kept"], sum(finished.dropped.values()))]

@@ -80,6 +80,14 @@ def test_a_stage_raises_the_first_error_and_says_how_many_more(tmp_path: Path) -
     assert (told[-1].num_done, told[-1].num_total, told[-1].counts) == (50, 50, {"pages": 10})
 
 
+def test_what_is_under_way_is_told_of_in_part(tmp_path: Path) -> None:
+    told: list[Progress] = []
+    stages = Stages(engine=ENGINES[0], report=told.append)
+    stages.run("halts", tasks_in(tmp_path, "halts_half_way", range(1)), [10], {"pages": "pages"})
+    seen = list(dict.fromkeys((p.num_done, p.counts.get("pages", 0), p.dropped.get("too long", 0)) for p in told))
+    assert seen == [(0, 0, 0), (5, 3, 2), (10, 6, 4)]
+
+
 def test_what_killed_processes_left_is_swept_away(tmp_path: Path) -> None:
     (tmp_path / ".0.77.part").mkdir()
     (tmp_path / ".0.pulse").write_text("{}")
