@@ -38,7 +38,7 @@ from typing import Any
 import clean_workers
 import tfds_c4
 
-from data_prep.cleaning.bad_words import BadWords
+from data_prep.cleaning.bad_words import WordLists, lists_in
 from data_prep.cleaning.loop import clean_all
 from data_prep.cleaning.profiles import PROFILES, Profile
 from data_prep.cleaning.rules import Rules
@@ -101,7 +101,7 @@ def whole(name: str, job: Job, *, is_read: bool = False) -> list[str]:
 def plain_loop(name: str, job: Job) -> None:
     profile = PROFILES[name]
     files = [crawl_pages(file, split_of(profile)) for file in job.files]
-    clean_all(files, Rules(profile), bad_words=BadWords.read(job.bad_words))
+    clean_all(files, Rules(profile), bad_words=WordLists(lists_in(job.bad_words), profile))
 
 
 def cpu_s() -> float:

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from data_prep.cleaning.bad_words import BadWords
+from data_prep.cleaning.bad_words import WordLists, lists_in
 from data_prep.cleaning.filters import FineWebQuality, GopherQuality, GopherRepetition, LongParagraphs
 from data_prep.cleaning.filters.base import words_of
 from data_prep.cleaning.language import NoDetector, detector_of
@@ -56,7 +56,7 @@ def num_mb(files: list[list[Page]]) -> float:
 
 
 def cleaned(name: str, profile: Profile) -> Cleaned:
-    bad_words = BadWords.read(DATA / "badwords" / "en")
+    bad_words = WordLists(lists_in(DATA / "badwords" / "en"), profile)
     config = CrawlConfig(split="c4_exact" if profile.eats_header_like_lines else "clean")
     files = [crawl_pages(DATA / "crawl" / file, config) for file in SETS[name]]
     return clean_all(files, Rules(profile), bad_words=bad_words)

@@ -1,16 +1,23 @@
-"""Pages with a word of a given list. No list is shipped; that of C4 is LDNOOBW's (CC BY 4.0)."""
+"""Pages with a word of a given list, or of one for their language. None is shipped; C4's are LDNOOBW's (CC BY 4.0)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from hashlib import md5
 from pathlib import Path
 
+from data_prep.cleaning.profiles import ANY, Profile
+from data_prep.cleaning.urls import url_key
+from data_prep.cleaning.verdicts import Document
 from data_prep.errors import BadInput
 
 _UNSPACED = ("ja", "th", "zh")
 _ALLOWED = {"ja": {"sm", "グロ", "女の子"}, "zh": {"性"}}
 """Parts of so many ordinary words that C4 lets them pass."""
+
+_LANGUAGE = re.compile(r"[A-Za-z]{2,3}(\.txt)?$")
+"""The name of a file of words; LDNOOBW's folder also holds a licence and a README."""
 
 _WORD = re.compile(r"\w+")
 _BLANKED = bytes(code if code >= 128 or _WORD.match(chr(code)) else ord(" ") for code in range(256))
@@ -47,11 +54,6 @@ class BadWords:
         words_and_phrases = "|".join(re.escape(phrase) for phrase in sorted(spaced))
         self._any = rf"(?:\W|^)(?:{words_and_phrases})(?:\W|$)" if spaced else ""
 
-    @classmethod
-    def read(cls, path: Path, language: str = "en") -> BadWords:
-        """From a UTF-8 file with one word or phrase a line. Raises BadList."""
-        return cls(words_in(path), language)
-
     def found_in(self, text: str) -> bool:
         """Whether a word of the list stands in a text, in any case, with no letter, digit or _ beside it."""
         lower = text.lower()
@@ -80,6 +82,68 @@ class BadWords:
         except pyarrow.ArrowInvalid:  # more words than RE2 has room for
             may_be = [True] * len(texts)
         return [is_near and self.found_in(text) for is_near, text in zip(may_be, texts, strict=True)]
+
+
+class WordLists:
+    """The lists of all languages, and which pages go for them."""
+
+    def __init__(self, words: Mapping[str, Iterable[str]], profile: Profile) -> None:
+        """`words` of each language, by its two-letter code; those under `any` hold for the language of the profile,
+        and for all pages if it is any."""
+        self._profile = profile
+        self._numerator, self._denominator = profile.bad_words_fraction.as_integer_ratio()
+        self._lists = {
+            language: BadWords(chosen, profile.language if language == ANY else language)
+            for language, chosen in words.items()
+        }
+
+    def of(self, language: str) -> BadWords | None:
+        """The list for a page of a language, as its detector says it; none: no list holds for it.
+
+        >>> lists = WordLists({"de": ["Mist"]}, Profile())
+        >>> lists.of("de") is not None, lists.of("fr") is None
+        (True, True)
+        """
+        return self._lists.get(language.partition("-")[0]) or self._lists.get(ANY)
+
+    def drops(self, documents: Sequence[Document]) -> list[bool]:
+        """For each document whether it goes."""
+        places: dict[BadWords, list[int]] = {}
+        for place, document in enumerate(documents):
+            if words := self.of(document.language):
+                places.setdefault(words, []).append(place)
+        dropped = [False] * len(documents)
+        for words, chosen in places.items():
+            found = words.found_in_each([documents[place].text for place in chosen])
+            for place, is_found in zip(chosen, found, strict=True):
+                dropped[place] = is_found and not self.spares(documents[place])
+        return dropped
+
+    def spares(self, document: Document) -> bool:
+        """Whether a document stays whatever its words: mC4 lets one page in a thousand stay, by the MD5 of its URL."""
+        if self._numerator == self._denominator:
+            return False
+        key = url_key(document.url, self._profile) if document.url else document.text
+        digest = md5(key.encode("utf-8", "surrogatepass"), usedforsecurity=False).digest()
+        return int.from_bytes(digest, "big") % self._denominator >= self._numerator
+
+
+def lists_in(path: Path) -> dict[str, tuple[str, ...]]:
+    """The words of a file, under `any`; or of a folder of files named by their languages. Raises BadList.
+
+    >>> import tempfile
+    >>> folder = Path(tempfile.mkdtemp())
+    >>> for language, word in (("en", "darn"), ("de", "Mist")):
+    ...     _ = (folder / language).write_text(word)
+    >>> lists_in(folder), lists_in(folder / "en")
+    ({'de': ('Mist',), 'en': ('darn',)}, {'any': ('darn',)})
+    """
+    if not path.is_dir():
+        return {ANY: tuple(words_in(path))}
+    found = {file.stem.lower(): tuple(words_in(file)) for file in sorted(path.iterdir()) if _LANGUAGE.match(file.name)}
+    if not found:
+        raise BadList(f"{path} has no list of words; give a file, or a folder of files named en, de, zh or en.txt")
+    return found
 
 
 def _words(text: str) -> list[str]:

@@ -10,7 +10,7 @@ from enum import Enum
 from heapq import nlargest
 from operator import ne
 
-from data_prep.cleaning.bad_words import BadWords
+from data_prep.cleaning.bad_words import WordLists
 from data_prep.cleaning.causes import causes_of
 from data_prep.cleaning.dedup import DedupUnit, Lines, dedup_of
 from data_prep.cleaning.language import Detect, language_of
@@ -80,7 +80,7 @@ class Explanation:
 
 
 def explain(
-    page: Page, rules: Rules, *, detect: Detect | None = None, bad_words: BadWords | None = None
+    page: Page, rules: Rules, *, detect: Detect | None = None, bad_words: WordLists | None = None
 ) -> Explanation:
     r"""One page, line by line and check by check; without `detect` its language is not looked at.
 
@@ -99,10 +99,12 @@ def explain(
         check, verdict = _of_repeats(verdict, rules)
         checks.append(check)
         left = verdict.text if isinstance(verdict, Document) else left
-    for check, why in (_of_language(left, rules, detect), _of_words(left, bad_words)):
-        checks.append(check)
-        if why and isinstance(verdict, Document):
-            verdict = why
+    check, language = _of_language(left, rules, detect)
+    known = "" if isinstance(language, Dropped) else language
+    words, why = _of_words(Document(url=page.url, time=page.time, text=left, language=known), bad_words)
+    checks += [check, words]
+    if isinstance(verdict, Document):
+        verdict = language if isinstance(language, Dropped) else why or verdict
     meaning = rules.profile.reasons().get(verdict.reason, "") if isinstance(verdict, Dropped) else ""
     return Explanation(page=page, lines=lines, checks=checks, verdict=verdict, meaning=meaning)
 
@@ -237,11 +239,11 @@ def _check(name: str, is_failed: bool, details: str) -> Check:
     return Check(name=name, outcome=Outcome.FAILED if is_failed else Outcome.PASSED, details=details)
 
 
-def _of_language(left: str, rules: Rules, detect: Detect | None) -> tuple[Check, Dropped | None]:
+def _of_language(left: str, rules: Rules, detect: Detect | None) -> tuple[Check, str | Dropped]:
     name, profile = "language", rules.profile
     if detect is None or profile.detector is Detector.NONE or not left:
         details = "nothing is left to go by" if detect and not left else "not looked at"
-        return Check(name=name, outcome=Outcome.NOT_ASKED, details=details), None
+        return Check(name=name, outcome=Outcome.NOT_ASKED, details=details), ""
     guess = detect(left)
     verdict = language_of(left, profile, lambda text: guess)
     said, least = "no guess", profile.min_language_probability
@@ -249,16 +251,19 @@ def _of_language(left: str, rules: Rules, detect: Detect | None) -> tuple[Check,
         said = f"{guess.language}, probability {guess.probability:.5f}"
         least = profile.language_probabilities.get(guess.language.partition("-")[0], least)
     asked = f"; {profile.language} asked for, at least {least:g}"
-    why = verdict if isinstance(verdict, Dropped) else None
-    return _check(name, why is not None, said + asked), why
+    return _check(name, isinstance(verdict, Dropped), said + asked), verdict
 
 
-def _of_words(left: str, bad_words: BadWords | None) -> tuple[Check, Dropped | None]:
+def _of_words(left: Document, bad_words: WordLists | None) -> tuple[Check, Dropped | None]:
     name = "bad words"
-    if bad_words is None:
-        return Check(name=name, outcome=Outcome.NOT_ASKED, details="no list given"), None
-    if not bad_words.found_in(left):
+    words = bad_words.of(left.language) if bad_words else None
+    if not bad_words or not words:
+        details = f"no list for the language {left.language or '(none)'}" if bad_words else "no list given"
+        return Check(name=name, outcome=Outcome.NOT_ASKED, details=details), None
+    if not words.found_in(left.text):
         return _check(name, False, "none of the list"), None
-    words = sorted({word for word in _WORD.findall(left.lower()) if bad_words.found_in(word)})
-    details = ", ".join(map(repr, words[:5])) or "a phrase of the list"
+    found = sorted({word for word in _WORD.findall(left.text.lower()) if words.found_in(word)})
+    details = ", ".join(map(repr, found[:5])) or "a phrase of the list"
+    if bad_words.spares(left):
+        return _check(name, False, f"{details}; one of the few pages that stay all the same"), None
     return _check(name, True, details), Dropped("bad words")

