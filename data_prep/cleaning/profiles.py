@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -21,6 +22,7 @@ from data_prep.errors import BadInput
 
 ANY = "any"
 """As a profile's language: pages of all languages are kept."""
+_LANGUAGE = re.compile(r"[a-z]{2,3}")
 
 
 class BadProfile(BadInput):
@@ -124,6 +126,8 @@ class Profile:
         for name, limit in limits.items():
             if not 0 <= limit <= 1:
                 raise BadProfile(f"the probability asked for is {limit} ({name}); give a number from 0 to 1")
+        if not _LANGUAGE.fullmatch(self.language):
+            raise BadProfile(f"language is {self.language!r}; give a code such as en, de or zh, or any")
         if not 0 <= self.bad_words_fraction <= 1:
             raise BadProfile(f"bad_words_fraction is {self.bad_words_fraction}; give a number from 0 to 1")
         if self.detector is Detector.NONE and self.language != ANY:

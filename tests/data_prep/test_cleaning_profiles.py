@@ -160,6 +160,8 @@ class Thief(Silent):
         ({"filters": (Silent(),)}, "Silent is no filter of pages with reasons"),
         ({"filters": (Thief(),)}, "Thief has the reason 'too long', which is taken"),
         ({"detector": Detector.NONE}, "language is en but nothing detects it"),
+        ({"language": "Deutsch"}, "language is 'Deutsch'; give a code such as en, de or zh, or any"),
+        ({"bad_words_fraction": 1.5}, r"bad_words_fraction is 1.5; give a number from 0 to 1"),
         ({"min_language_probability": 99.0}, r"is 99.0 \(min_language_probability\); give a number from 0 to 1"),
         ({"language_probabilities": {"de": -1.0}}, r"is -1.0 \(de\)"),
         ({"min_sentences": -1}, "min_sentences is -1; give 0 or more"),
