@@ -109,6 +109,7 @@ def main() -> None:
     parser.add_argument("--victim", choices=["job", "worker"], default="job")
     parser.add_argument("--pages", type=int, default=4000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=list(STAGES))
     args = parser.parse_args()
     from made_web import web_pages, write_web
 
@@ -121,7 +122,7 @@ def main() -> None:
     print(
         f"{args.pages} pages in {len(files)} files, runner {args.runner}, killed: {args.victim}; stages took {seconds}"
     )
-    for stage in STAGES:
+    for stage in args.stages:
         long_s = seconds.get({"tokenizer": "training the tokenizer"}.get(stage, stage), 0.3)
         num_hit, wrong = 0, []
         for _ in range(args.kills):
