@@ -12,6 +12,7 @@ import shlex
 import sys
 import traceback
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +59,10 @@ def grid(arguments: Arguments) -> None:
     parser = PlainParser(prog="denoise grid", description=grid.__doc__, epilog=OVERRIDES)
     parser.add_argument("file", help="Grid file, such as configs/grids/demo.yaml.")
     parser.add_argument("--out", help="Folder of the cells (default: runs/NAME of the file).")
+    parser.add_argument("--only", nargs="+", default=["*"], help="Names of cells, such as 'muon*-seed1'.")
     own, overrides = parser.parse_known_args(arguments)
     file = Path(own.file)
-    _run_grid(file, Path(own.out or f"runs/{file.stem}"), overrides)
+    _run_grid(file, Path(own.out or f"runs/{file.stem}"), overrides, own.only)
 
 
 def report(arguments: Arguments) -> None:
@@ -138,13 +140,17 @@ def resolved(arguments: Arguments) -> dict[str, Any]:
     return plain(RunConfig, parser, parsed(parser, arguments)[0])
 
 
-def _run_grid(file: Path, folder: Path, overrides: Sequence[str]) -> None:
+def _run_grid(file: Path, folder: Path, overrides: Sequence[str], only: Sequence[str] = ("*",)) -> None:
     from rich.console import Console
 
     from denoise.study.grid import cells_of, run_cells
 
     console = Console()
-    cells = cells_of(file, resolved, overrides)
+    every = cells_of(file, resolved, overrides)
+    cells = [cell for cell in every if any(fnmatchcase(cell.name, pattern) for pattern in only)]
+    if not cells:
+        there_are = ", ".join(cell.name for cell in every)
+        raise BadInput(f"{file} has no cell called {' or '.join(only)}; there are {there_are}")
     console.print(f"{len(cells)} runs in {folder}", highlight=False, soft_wrap=True)
     command = shlex.join(["denoise", "grid", str(file), "--out", str(folder), *overrides])
     failed = run_cells(cells, folder, file, command, console)

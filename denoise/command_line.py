@@ -12,23 +12,19 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-import yaml
 from jsonargparse import ActionConfigFile, ArgumentParser, Namespace, set_parsing_settings
 
 import corruptions
 from corruptions import Corruption
 from data_prep.errors import BadInput
 from denoise.config_files import configs
+from denoise.named_classes import BadUsage, with_fresh_classes
 
 # The docstring under a field is its help.
 set_parsing_settings(docstring_parse_attribute_docstrings=True)
 
 T = TypeVar("T")
-_DEFAULT_CORRUPTION = "SpanCorruption"
-
-
-class BadUsage(BadInput):
-    """An option or a value in a YAML file that cannot be understood."""
+_OPTIMIZERS = ("AdamW", "Muon", "ScaledAdamW")
 
 
 class Parser(ArgumentParser):
@@ -91,7 +87,7 @@ def plain(options: type, parser: Parser, values: Namespace) -> dict[str, Any]:
 def parsed(parser: Parser, arguments: Sequence[str]) -> tuple[Namespace, Namespace]:
     """Plain values and built objects of a command line. Raises BadUsage, or whatever BadInput a value raises."""
     try:
-        values = parser.parse_args(_with_fresh_corruptions(_in_full(parser, arguments)))
+        values = parser.parse_args(with_fresh_classes(_in_full(parser, arguments)))
         return values, parser.instantiate(values)
     except BadInput:
         raise
@@ -120,40 +116,6 @@ def _in_full(parser: Parser, arguments: Sequence[str]) -> list[str]:
 
 def _is_bool(following: Sequence[str]) -> bool:
     return bool(following) and following[0].lower() in ("true", "false", "yes", "no")
-
-
-def _with_fresh_corruptions(arguments: Sequence[str]) -> list[str]:
-    """Put a reset before whatever names a corruption, so that it starts from its own defaults.
-
-    jsonargparse carries options over when a class is changed if the new class has options of the same names:
-    MASS, named after a file with T5's rate of 0.15, would silently hide 15 % and not half of a window.
-    """
-    fresh: list[str] = []
-    named = any(_names_corruption(arguments, place) for place in range(len(arguments)))
-    for place, argument in enumerate(arguments):
-        if _names_corruption(arguments, place):
-            fresh += ["--corruption", "null"]
-        elif argument.startswith("--corruption.") and not named and not argument.startswith("--corruption.help"):
-            fresh += ["--corruption", _DEFAULT_CORRUPTION]
-            named = True
-        fresh.append(argument)
-    return fresh
-
-
-def _names_corruption(arguments: Sequence[str], place: int) -> bool:
-    name, _, value = arguments[place].partition("=")
-    if name == "--corruption":
-        return True
-    if name not in ("-c", "--config"):
-        return False
-    value = value or (arguments[place + 1] if place + 1 < len(arguments) else "")
-    try:
-        content = yaml.safe_load(Path(value).read_text())
-    except OSError:
-        return False  # the parser says that there is no such file
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise BadUsage(f"{value} is not YAML: {' '.join(str(error).split())}") from error
-    return isinstance(content, dict) and isinstance(content.get("corruption"), (dict, str))
 
 
 _NOISE = re.compile(
@@ -218,6 +180,11 @@ def _wrong_class(found: re.Match[str], message: str, parser: Parser) -> str:
     given = built[1] if built else found["given"]
     key = _key_in(message)
     reason = f" ({found['why']})" if found.groupdict().get("why") else ""
+    if key.split(".")[0] == "optimizer":
+        return (
+            f"--{key}: {given!r} is not an optimizer{reason}{_nearest(given, _OPTIMIZERS)} "
+            f"Known: {', '.join(_OPTIMIZERS)}; your own class by its dotted path, such as my_module.MyOptimizer"
+        )
     if "corruptions.schedules.Schedule" in message:
         schedules = ", ".join(_known(corruptions.Schedule))
         return f"--{key}: a number is expected, or a schedule ({schedules}), {given!r} was given{reason}"

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from data_prep.errors import BadInput
 from denoise import cli
 from denoise.command_line import corruption_in
 from denoise.config_files import configs
 from denoise.study.grid import BadGrid, cells_of
+from denoise.study.grid import _lay_out as lay_out
+from denoise.study.runs import read_grid
 
 
 def files(folder: str) -> list[Path]:
@@ -51,6 +54,69 @@ def test_a_grid_loads(path: Path) -> None:
     assert len({cell.config["budget_tokens"] for cell in cells}) == 1
 
 
+GRID = """
+run: {runs}/demo.yaml
+seeds: [7]
+cells:
+  - strategy: muon
+    label: Muon
+    optimizer: {{class_path: Muon, init_args: {{momentum: 0.5}}}}
+    schedule: {{name: cosine, floor: 0.1}}
+    model: small.yaml
+    phases: [{{share: 0.5, batch_size: 8}}]
+    vary: {{optimizer.learning_rate: [0.01, 0.02], model.positions: [rope, t5_bias]}}
+  - strategy: scaled
+    optimizer: ScaledAdamW
+    corruption: MaskedFragment
+"""
+
+
+def test_a_cell_may_have_any_option_of_a_run_and_vary_some(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text("d_ff: 77")
+    path = tmp_path / "grid.yaml"
+    path.write_text(GRID.format(runs=configs() / "runs"))
+    cells = {cell.name: cell for cell in cells_of(path, resolve)}
+    assert list(cells) == [
+        "muon-learning_rate=0.01-positions=rope-seed7",
+        "muon-learning_rate=0.01-positions=t5_bias-seed7",
+        "muon-learning_rate=0.02-positions=rope-seed7",
+        "muon-learning_rate=0.02-positions=t5_bias-seed7",
+        "scaled-seed7",
+    ]
+    cell = cells["muon-learning_rate=0.02-positions=t5_bias-seed7"]
+    assert cell.label == "Muon, learning rate 0.02, positions t5_bias"
+    optimizer = cell.config["optimizer"]["init_args"]
+    assert (optimizer["learning_rate"], optimizer["momentum"]) == (0.02, 0.5)
+    assert (cell.config["model"]["positions"], cell.config["model"]["d_ff"]) == ("t5_bias", 77)
+    assert cell.config["schedule"]["floor"] == 0.1
+    assert cell.config["phases"] == [{"share": 0.5, "batch_size": 8}]
+    assert cells["scaled-seed7"].config["optimizer"]["init_args"]["learning_rate"] == 0.02
+
+
+def test_a_report_asks_for_no_cell_that_was_varied_into_others(tmp_path: Path) -> None:
+    path = tmp_path / "grid.yaml"
+    path.write_text(GRID.format(runs=configs() / "runs").replace("model: small.yaml", ""))
+    for cell in cells_of(path, resolve):
+        lay_out(cell, tmp_path / cell.folder_name, "grid")
+    runs = read_grid(tmp_path)
+    assert [run.strategy for run in runs] == [cell.strategy for cell in cells_of(path, resolve)]
+
+
+def test_only_the_cells_that_were_named_are_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    ran: list[str] = []
+    monkeypatch.setattr("denoise.study.grid.run_cells", lambda cells, *_: ran.extend(cell.name for cell in cells) or [])
+    monkeypatch.setattr(cli, "report", lambda arguments: None)
+    file = str(configs() / "grids" / "recipes.yaml")
+    cli.grid([file, "--out", str(tmp_path), "--only", "muon*=0.01-seed2", "adamw-*=0.002-seed[13]"])
+    assert ran == [
+        "adamw-learning_rate=0.002-seed1",
+        "adamw-learning_rate=0.002-seed3",
+        "muon-learning_rate=0.01-seed2",
+    ]
+    with pytest.raises(BadInput, match="has no cell called moun; there are adamw-learning_rate="):
+        cli.grid([file, "--only", "moun"])
+
+
 def test_what_does_not_change_the_result_does_not_change_the_folder() -> None:
     path = configs() / "grids" / "demo.yaml"
     names = [cell.folder_name for cell in cells_of(path, resolve)]
@@ -67,6 +133,9 @@ def test_what_does_not_change_the_result_does_not_change_the_folder() -> None:
         ("cells: [{strategy: a}]\nsedes: [1]", "no use for sedes"),
         ("cells: [{strategy: a}]\nbaseline: b", "baseline 'b' is none"),
         ("cells: [{strategy: a", "is not YAML"),
+        ("cells: [{strategy: a, vary: [1]}]", "vary of a must map each option to a list of values"),
+        ("cells: [{strategy: a, vary: {seed: 1}}]", "vary of a must map each option to a list of values"),
+        ("cells: [{strategy: a}, {strategy: a}]", "two cells called a"),
     ],
 )
 def test_a_grid_that_is_none_is_refused(tmp_path: Path, content: str, part: str) -> None:

@@ -15,6 +15,7 @@ from data_prep.errors import BadInput
 from data_prep.vocab import Vocab
 from denoise.feed.batch import Batch
 from denoise.feed.counts import counts_of
+from denoise.feed.phases import Phase, Pieces, phase_at
 from denoise.feed.room import Room
 from denoise.feed.windows import Windows
 
@@ -35,16 +36,18 @@ class Batches(Dataset):
 
     Batch k of the whole run holds visits k * B .. (k + 1) * B - 1, where B is the batch size over all ranks;
     rank r of W takes the r-th part of them. Its corruption is that of step k. `num_batches` is the whole run's,
-    also when iteration starts late: the training loop counts batches from the run's first.
+    also when iteration starts late: the training loop counts batches from the run's first. `first_batch` is the
+    number of the batch that holds visit 0.
     """
 
     def __init__(
         self,
-        windows: Windows,
+        windows: Windows | Pieces,
         room: Room,
         *,
         batch_size: int,
         num_batches: int,
+        first_batch: int = 0,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
@@ -58,6 +61,7 @@ class Batches(Dataset):
         self.vocab: Vocab = windows.store.vocab
         self.batch_size = batch_size
         self.num_batches = num_batches
+        self._first_batch = first_batch
         self._first_row = rank * (batch_size // world_size)
         self._num_rows = batch_size // world_size
 
@@ -84,7 +88,7 @@ class Batches(Dataset):
         return Visit(epoch, number, part, window, example)
 
     def _visits(self, batch_number: int) -> np.ndarray:
-        first = batch_number * self.batch_size + self._first_row
+        first = (batch_number - self._first_batch) * self.batch_size + self._first_row
         return np.arange(first, first + self._num_rows)
 
     def _step(self, batch_number: int) -> int:
@@ -124,6 +128,35 @@ class Batches(Dataset):
             parts=torch.from_numpy(rows.parts) if num_parts > 1 else None,
             counts=counts_of(rows, out, self.room.pad_to, num_parts),
         )
+
+
+class PhasedBatches(Dataset):
+    """Every batch of a run with phases by its number: batch k is that of the phase of step k."""
+
+    def __init__(self, windows: Windows, phases: Sequence[Phase], *, rank: int = 0, world_size: int = 1) -> None:
+        self.phases = phases
+        self._batches = [
+            Batches(
+                Pieces(windows, phase),
+                phase.shape.room,
+                batch_size=phase.shape.batch_size,
+                num_batches=phase.first_step + phase.num_steps,
+                first_batch=phase.first_step,
+                rank=rank,
+                world_size=world_size,
+            )
+            for phase in phases
+        ]
+
+    def __len__(self) -> int:
+        return self.phases[-1].first_step + self.phases[-1].num_steps
+
+    def __getitem__(self, batch_number: int) -> Batch:
+        return self.at(batch_number)[batch_number]
+
+    def at(self, batch_number: int) -> Batches:
+        """The batches of this one's phase."""
+        return self._batches[self.phases.index(phase_at(self.phases, batch_number))]
 
 
 class HeldOutBatches(Batches):

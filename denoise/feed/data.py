@@ -13,8 +13,8 @@ from torch.utils.data import DataLoader, Sampler
 
 from corruptions import Corruption
 from data_prep.tokens import TokenStore
-from denoise.feed.batches import Batches, HeldOutBatches
-from denoise.feed.room import Room
+from denoise.feed.batches import Batches, HeldOutBatches, PhasedBatches
+from denoise.feed.phases import Phase, PhaseConfig, phases_of, shapes_of, tokens_before
 from denoise.feed.windows import Windows
 
 # Held-out windows are corrupted by the same noise at every evaluation of every run of a grid.
@@ -67,6 +67,8 @@ class FeedConfig:
     """Order of the windows, and noise."""
     num_workers: int = 0
     """Processes that corrupt ahead of the training step."""
+    phases: tuple[PhaseConfig, ...] = ()
+    """What comes before source_len and batch_size are these."""
 
 
 class DenoisingData(lightning.LightningDataModule):
@@ -76,7 +78,8 @@ class DenoisingData(lightning.LightningDataModule):
     Held-out batches are the first windows of the held-out split, in order. Where options change with the step,
     they are corrupted as at the end of the run at every evaluation: scores along a run then differ by the model
     alone, and the last are of the noise that it was trained on last. A mixture is scored whole and by its parts.
-    `num_steps` is set by whoever knows the budget.
+    `spend` sets `num_steps` from the budget. With phases, lengths and room are those of the last one, which the
+    held-out windows have at every evaluation.
     """
 
     def __init__(self, store: TokenStore, held_out: TokenStore, corruption: Corruption, config: FeedConfig) -> None:
@@ -86,17 +89,32 @@ class DenoisingData(lightning.LightningDataModule):
         self.config = config
         self.vocab = store.vocab
         self.num_steps = 0
-        self.room = Room(corruption, config.source_len, config.target_len)
+        last = PhaseConfig(source_len=config.source_len, target_len=config.target_len, batch_size=config.batch_size)
+        self._shapes = shapes_of(corruption, config.phases, last)
+        self.phases: tuple[Phase, ...] = ()
+        self.room = self._shapes[-1].room
         self.lengths = self.room.pad_to
-        self.train_windows = Windows(store, self.room.stride, seed=config.seed, shuffle=True, period=self.room.period)
+        stride = max(shape.room.stride for shape in self._shapes)
+        self.train_windows = Windows(store, stride, seed=config.seed, shuffle=True, period=self.room.period)
         self.held_out_windows = Windows(held_out, self.room.stride, seed=HELD_OUT_SEED, shuffle=False)
         self.num_held_out_windows = min(config.num_held_out_windows, len(self.held_out_windows))
-        self.room.check(self.vocab)
+        for shape in self._shapes:
+            shape.room.check(self.vocab)
+
+    def spend(self, budget_tokens: int) -> int:
+        """Set and return the number of steps, the most that cost no more than so many tokens."""
+        self.phases = phases_of(self._shapes, budget_tokens)
+        self.num_steps = self.phases[-1].first_step + self.phases[-1].num_steps
+        return self.num_steps
 
     @property
     def tokens_per_step(self) -> int:
-        """Encoder and decoder tokens that one step costs, its padding included."""
-        return self.config.batch_size * (self.lengths.source + self.lengths.target)
+        """Encoder and decoder tokens that one step costs, its padding included; of the last phase."""
+        return self._shapes[-1].tokens_per_step
+
+    def tokens_before(self, step: int) -> int:
+        """Encoder and decoder tokens that the first `step` steps cost."""
+        return tokens_before(self.phases, step)
 
     @property
     def num_skipped_tokens(self) -> int:
@@ -130,15 +148,18 @@ class DenoisingData(lightning.LightningDataModule):
         first = self.trainer.global_step if self.trainer else 0
         return self._loader(self.batches(), From(first, num_batches=self.num_steps), self.config.num_workers)
 
-    def batches(self) -> Batches:
+    def batches(self) -> Batches | PhasedBatches:
         """This process's batches of the run."""
+        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
+        if len(self.phases) > 1:
+            return PhasedBatches(self.train_windows, self.phases, rank=rank, world_size=world_size)
         return Batches(
             self.train_windows,
             self.room,
             batch_size=self.config.batch_size,
             num_batches=self.num_steps,
-            rank=self.trainer.global_rank if self.trainer else 0,
-            world_size=self.trainer.world_size if self.trainer else 1,
+            rank=rank,
+            world_size=world_size,
         )
 
     def val_dataloader(self) -> DataLoader:

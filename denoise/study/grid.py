@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,13 @@ from rich.console import Console
 
 from data_prep.errors import BadInput
 from data_prep.files import write_json, write_whole
+from denoise.study.variants import variants
 from denoise.train.config import WITHOUT_EFFECT_ON_THE_RESULT
 
 Resolved = dict[str, Any]
 _GRID_KEYS = ("run", "baseline", "seeds", "cells")
+_FILES = ("corruption", "model", "optimizer")
+"""Options of a run that may be the name of a file."""
 
 
 class BadGrid(BadInput):
@@ -42,16 +46,22 @@ class Cell:
     """Every value of the run."""
 
     @property
+    def name(self) -> str:
+        """What it is, in short."""
+        return f"{self.strategy}-seed{self.seed}"
+
+    @property
     def folder_name(self) -> str:
-        """Strategy, seed and ten hex digits over everything that changes the result."""
+        """The name, and ten hex digits over everything that changes the result."""
         relevant = {key: value for key, value in self.config.items() if key not in WITHOUT_EFFECT_ON_THE_RESULT}
         digest = hashlib.blake2b(json.dumps(relevant, sort_keys=True).encode(), digest_size=5).hexdigest()
-        return f"{self.strategy}-seed{self.seed}-{digest}"
+        return f"{self.name}-{digest}"
 
 
 def cells_of(file: Path, resolve: Callable[[Sequence[str]], Resolved], overrides: Sequence[str] = ()) -> list[Cell]:
     """The cells of a grid file, in its order, seeds innermost.
 
+    A cell may have any option of `denoise train`, dotted or nested, and `vary` some of them (see `variants`).
     `resolve` turns `denoise train`'s options into all values of a run; `overrides` are such options for every
     cell. Raises BadGrid, naming the key.
     """
@@ -92,20 +102,28 @@ def _load(file: Path) -> dict[str, Any]:
         raise BadGrid(f"{file} has no use for {', '.join(unknown)}; a grid has {', '.join(_GRID_KEYS)}")
     if any(not isinstance(cell, dict) or "strategy" not in cell for cell in grid["cells"]):
         raise BadGrid(f"{file}: every cell needs a strategy, its short name")
+    for cell in grid["cells"]:
+        varied = cell.get("vary") or {}
+        if not isinstance(varied, dict) or not all(isinstance(values, list) and values for values in varied.values()):
+            raise BadGrid(f"{file}: vary of {cell['strategy']} must map each option to a list of values")
+    grid["cells"] = variants(grid["cells"])
+    counts = Counter(cell["strategy"] for cell in grid["cells"])
+    twice = [strategy for strategy, count in counts.items() if count > 1]
+    if twice:
+        raise BadGrid(f"{file} has two cells called {twice[0]}; give each a strategy of its own")
     return grid
 
 
 def _options(values: Mapping[str, Any], folder: Path, prefix: str = "--") -> list[str]:
-    """Values of a YAML mapping as command-line options; a corruption's file is looked for beside the grid."""
+    """Values of a YAML mapping as command-line options; files are looked for beside the grid."""
     options = []
     for key, value in values.items():
-        if prefix == "--" and key == "corruption":
-            given = value if isinstance(value, dict) else _file_or_name(str(value), folder)
-            options += ["--corruption", given if isinstance(given, str) else json.dumps(given)]
-        elif isinstance(value, dict):
+        if isinstance(value, dict) and "class_path" not in value:
             options += _options(value, folder, f"{prefix}{key}.")
+        elif isinstance(value, str):
+            options.append(f"{prefix}{key}={_file_or_name(value, folder) if key in _FILES else value}")
         else:
-            options.append(f"{prefix}{key}={value if isinstance(value, str) else json.dumps(value)}")
+            options.append(f"{prefix}{key}={json.dumps(value)}")
     return options
 
 

@@ -12,6 +12,7 @@ import yaml
 
 from data_prep.errors import BadInput
 from denoise.study.logs import Logs, read_logs
+from denoise.study.variants import variants
 
 State = Literal["finished", "running", "stopped", "failed", "missing", "replaced"]
 
@@ -98,7 +99,7 @@ def read_grid(folder: Path) -> list[Run]:
         advice = f"name one of its grids, {', '.join(grids)}" if grids else "name a run folder or a grid folder"
         raise BadFolder(f"no folder in {folder} is a run; {advice}")
     plan = _mapping(folder / "grid.yaml")
-    cells = [cell for cell in plan.get("cells") or [] if isinstance(cell, dict) and cell.get("strategy")]
+    cells = variants(cell for cell in plan.get("cells") or [] if isinstance(cell, dict) and cell.get("strategy"))
     runs = _without_older(runs)
     runs += _absent(runs, cells, plan, folder)
     order = {str(cell["strategy"]): place for place, cell in enumerate(cells)}

@@ -66,6 +66,13 @@ def by_strategy(runs: Iterable[Run]) -> list[Strategy]:
     return sorted(strategies, key=lambda strategy: not strategy.is_baseline)
 
 
+def of_one_objective(strategies: Iterable[Strategy]) -> bool:
+    """Whether all are scored on the same targets, so that their losses may be compared."""
+    decisive = ("data", "corruption", "source_len", "target_len", "num_held_out_windows")
+    configs = [run.config for strategy in strategies for run in strategy.runs if run.config]
+    return len({str([config.get(key) for key in decisive]) for config in configs}) == 1
+
+
 def spread(values: Sequence[float]) -> Spread | None:
     """Mean and standard deviation.
 

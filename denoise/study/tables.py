@@ -19,6 +19,7 @@ from denoise.study.statistics import (
     held_out_loss,
     hidden_bits,
     minutes,
+    of_one_objective,
     over_seeds,
     steps,
     tokens_per_s,
@@ -95,7 +96,9 @@ def terminal_table(runs: Sequence[Run]) -> Table:
             table.add_column(column.short, justify="right" if column.is_number else "left", no_wrap=True)
     for row in results(runs):
         table.add_row(*(_in_terminal(e) for e, column in zip(row, COLUMNS, strict=True) if column.short))
-    table.caption = f"{legend(runs)}\n{NOT_A_RANKING}" if len(by_strategy(runs)) > 1 else legend(runs)
+    strategies = by_strategy(runs)
+    is_ranked = len(strategies) < 2 or of_one_objective(strategies)
+    table.caption = legend(runs) if is_ranked else f"{legend(runs)}\n{NOT_A_RANKING}"
     return table
 
 

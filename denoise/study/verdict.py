@@ -15,6 +15,7 @@ from denoise.study.statistics import (
     curve_fell,
     first_and_last_loss,
     hidden_bits,
+    of_one_objective,
     over_seeds,
     paired_difference,
     tokens_read,
@@ -58,12 +59,12 @@ def caveats(runs: Sequence[Run]) -> list[str]:
         found.append(f"One seed is one seed: {again}.")
     elif finished and any(len(s.finished) < 3 for s in finished):
         found.append("Some strategies have fewer than three seeds, so their sd is itself a rough guess.")
-    if len(finished) > 1:
+    if len(finished) > 1 and not of_one_objective(finished):
         found.append(
             "The losses do not rank the objectives: each is taken over its own targets, and copying is "
             "easier than guessing."
         )
-    if any(over_seeds(s.finished, hidden_bits) for s in finished):
+    if any(over_seeds(s.finished, hidden_bits) for s in finished) and not of_one_objective(finished):
         found.append(
             "Bits per hidden byte look at the hidden text only, but each objective hides its own share of "
             "it and shows it in its own format."

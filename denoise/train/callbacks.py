@@ -87,12 +87,15 @@ class Journal(Callback):
         row = {
             "kind": "train",
             "step": step,
-            "tokens": step * data.tokens_per_step,
+            "tokens": data.tokens_before(step),
             "elapsed_s": round(self.elapsed_s, 3),
             "loss": float(module.last_loss),
+            "z_loss": float(module.last_penalty),
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "gradient_norm": float(module.last_gradient_norm),
-            "tokens_per_s": round((step - last_step) * data.tokens_per_step / max(now_s - last_s, 1e-9), 1),
+            "tokens_per_s": round(
+                (data.tokens_before(step) - data.tokens_before(last_step)) / max(now_s - last_s, 1e-9), 1
+            ),
             "cut_tokens": self._num_cut_tokens,
             **self._counts.shares(data.room.parts),
         }
@@ -110,9 +113,10 @@ class Journal(Callback):
         row = {
             "kind": "held_out",
             "step": step,
-            "tokens": step * data.tokens_per_step,
+            "tokens": data.tokens_before(step),
             "elapsed_s": round(self.elapsed_s, 3),
             "loss": module.held_out.loss,
+            "bits_per_byte": module.held_out.bits_per_byte,
             "noise_bits_per_byte": module.held_out.noise_bits_per_byte,
             "num_target_tokens": int(module.held_out.num_tokens.sum()),
         }

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from corruptions import Corruption, SpanCorruption
 from data_prep.errors import BadInput
+from denoise.feed.phases import PhaseConfig
 from denoise.model.config import ModelConfig
-from denoise.train.optimizer import OptimizerConfig
-from denoise.train.schedule import ScheduleConfig
+from denoise.train.optim.config import AdamW, OptimizerConfig
+from denoise.train.optim.schedule import ScheduleConfig
 
 WITHOUT_EFFECT_ON_THE_RESULT = ("num_workers", "log_every", "save_every", "tracking", "project", "device")
 """Fields of RunConfig that may differ between a run and its continuation, and between equal cells of a grid."""
@@ -37,12 +38,20 @@ class RunConfig:
     """Windows a step, over all processes."""
     budget_tokens: int = 100_000_000
     """Encoder and decoder tokens to spend; with the lengths they decide the number of steps."""
+    phases: list[PhaseConfig] = field(default_factory=list)
+    """Shorter texts or smaller batches to begin with, one after another, each for its share of the budget."""
     model: ModelConfig = ModelConfig()
     """Shape of the encoder-decoder."""
-    optimizer: OptimizerConfig = OptimizerConfig()
-    """AdamW and its groups."""
+    optimizer: OptimizerConfig | None = AdamW()
+    """What moves the weights: AdamW, Muon, ScaledAdamW, or the dotted path of your own class."""
     schedule: ScheduleConfig = ScheduleConfig()
     """Learning rate over the steps."""
+    ema: float | None = None
+    """Decay of an exponential moving average of the weights, such as 0.999, which is then what is scored and
+    exported. Above 0 and below 1; left out: none."""
+    z_loss: float = 1e-4
+    """Weight of the squared log partition function, which keeps logits from drifting; 0: none. The loss that is
+    logged is without it. Not negative."""
     seed: int = 1
     """Decides initial weights, order of windows and noise."""
     num_evaluations: int = 10
@@ -72,10 +81,17 @@ class RunConfig:
             _require(self, name, at_least=1)
         for name in ("log_every", "save_every"):
             _require(self, name, at_least=1)
-        for name in ("num_workers", "num_reconstructions", "seed"):
+        for name in ("num_workers", "num_reconstructions", "seed", "z_loss"):
             _require(self, name, at_least=0)
         if self.target_len is not None:
             _require(self, "target_len", at_least=1)
+        if self.ema is not None and not 0 < self.ema < 1:
+            raise BadRun(f"ema is {self.ema}; it must be above 0 and below 1, such as 0.999")
+
+    @property
+    def optimized_by(self) -> OptimizerConfig:
+        """The optimizer, or AdamW where none was named."""
+        return self.optimizer if self.optimizer is not None else AdamW()
 
     @property
     def corrupted_by(self) -> Corruption:

@@ -10,17 +10,16 @@ from torch import Tensor
 
 from denoise.feed.batch import Batch
 from denoise.model.encoder_decoder import EncoderDecoder
-from denoise.train.groups import adamw
-from denoise.train.optimizer import OptimizerConfig
-from denoise.train.schedule import ScheduleConfig, learning_rate_factor
+from denoise.train.optim.config import OptimizerConfig
+from denoise.train.optim.schedule import ScheduleConfig, learning_rate_factor
 from denoise.train.scores import Scores, score
 
 
 class Denoiser(lightning.LightningModule):
     """Trains an EncoderDecoder on batches of DenoisingData.
 
-    `last_loss` (nats a target token) and `last_gradient_norm` stay on the device: reading them is a
-    synchronisation, left to whoever writes the log.
+    `last_loss` (nats a target token), `last_penalty` (what z-loss adds to it) and `last_gradient_norm` (before
+    clipping) stay on the device: reading them is a synchronisation, left to whoever writes the log.
     """
 
     def __init__(
@@ -31,22 +30,26 @@ class Denoiser(lightning.LightningModule):
         schedule: ScheduleConfig,
         num_steps: int,
         token_bytes: Tensor,
+        z_loss: float = 0.0,
     ) -> None:
         super().__init__()
         self.model = model
         self.optimizer_config = optimizer
         self.schedule = schedule
         self.num_steps = num_steps
+        self.z_loss = z_loss
         self.token_bytes: Tensor
         self.register_buffer("token_bytes", token_bytes, persistent=False)
         self.last_loss = torch.zeros(())
+        self.last_penalty = torch.zeros(())
         self.last_gradient_norm = torch.zeros(())
         self.held_out = Scores.zero("cpu")
 
     def training_step(self, batch: Batch, batch_number: int) -> Tensor:
         """What the optimizer lowers: nats a target token, and the penalty if there is one."""
-        loss = self.model(batch)
+        loss = self.model(batch, self.z_loss)
         self.last_loss = loss.nats_per_token.detach()
+        self.last_penalty = (loss.penalty / loss.num_tokens).detach()
         return loss.objective
 
     def on_validation_epoch_start(self) -> None:
@@ -58,8 +61,8 @@ class Denoiser(lightning.LightningModule):
         self.held_out = self.held_out + score(self.model.logits(batch), batch, self.token_bytes)
 
     def configure_optimizers(self) -> Any:
-        """AdamW over the model's groups, all on one schedule."""
-        optimizer = adamw(self.model, self.optimizer_config)
+        """One optimizer over all of the model's weights, on one schedule."""
+        optimizer = self.optimizer_config.build(self.model)
         factor = torch.optim.lr_scheduler.LambdaLR(
             optimizer, lambda step: learning_rate_factor(self.schedule, step, self.num_steps)
         )

@@ -17,6 +17,7 @@ from data_prep.tokens import TokenStore
 from denoise.feed.data import DenoisingData, FeedConfig
 from denoise.model.config import num_parameters
 from denoise.model.encoder_decoder import EncoderDecoder
+from denoise.train.averaging import MovingAverage
 from denoise.train.callbacks import Checkpoints, Journal, WholeFiles
 from denoise.train.config import BadRun, RunConfig
 from denoise.train.denoiser import Denoiser
@@ -45,14 +46,13 @@ def pretrain(
             return
         data = build_data(config)
         run.check_data(data.store.fingerprint, config.data)
-        num_steps = config.budget_tokens // data.tokens_per_step
+        num_steps = data.spend(config.budget_tokens)
         if num_steps < config.num_evaluations:
             raise BadRun(
                 f"budget_tokens is {config.budget_tokens:,}, enough for {num_steps} steps of "
                 f"{data.tokens_per_step:,} tokens; give at least {config.num_evaluations * data.tokens_per_step:,}, "
                 "or lower batch_size or num_evaluations"
             )
-        data.num_steps = num_steps
         # Only now: values that make no run must not keep the folder from the corrected ones.
         run.claim(resolved)
         module = build_module(config, data, num_steps)
@@ -83,6 +83,7 @@ def build_data(config: RunConfig) -> DenoisingData:
             num_reconstructions=config.num_reconstructions,
             seed=config.seed,
             num_workers=config.num_workers,
+            phases=tuple(config.phases),
         ),
     )
 
@@ -93,10 +94,11 @@ def build_module(config: RunConfig, data: DenoisingData, num_steps: int) -> Deno
     token_bytes = torch.from_numpy(data.store.tokenizer.token_bytes.astype("int64"))
     return Denoiser(
         model,
-        optimizer=config.optimizer,
+        optimizer=config.optimized_by,
         schedule=config.schedule,
         num_steps=num_steps,
         token_bytes=token_bytes,
+        z_loss=config.z_loss,
     )
 
 
@@ -112,7 +114,8 @@ def _fit(
     evaluate_every = -(-num_steps // config.num_evaluations)
     journal = Journal(run, tracking, progress, log_every=config.log_every)
     checkpoints = Checkpoints(run, save_every=config.save_every, evaluate_every=evaluate_every)
-    trainer = _trainer(config, num_steps, evaluate_every, [journal, checkpoints], tracking)
+    average = [MovingAverage(config.ema)] if config.ema is not None else []
+    trainer = _trainer(config, num_steps, evaluate_every, [journal, *average, checkpoints], tracking)
     run.describe(
         shapes=_shapes(config, data, num_steps),
         device=str(trainer.strategy.root_device),
@@ -131,7 +134,7 @@ def _fit(
         progress.stop()
     summary = {
         "step": num_steps,
-        "tokens": num_steps * data.tokens_per_step,
+        "tokens": data.tokens_before(num_steps),
         "elapsed_s": round(journal.elapsed_s, 3),
         "held_out": journal.last_held_out,
     }
@@ -185,6 +188,15 @@ def _shapes(config: RunConfig, data: DenoisingData, num_steps: int) -> dict[str,
         "batch_size": config.batch_size,
         "num_steps": num_steps,
         "tokens_per_step": data.tokens_per_step,
+        "phases": [
+            {
+                "first_step": phase.first_step,
+                "source_len": phase.shape.room.pad_to.source,
+                "target_len": phase.shape.room.pad_to.target,
+                "batch_size": phase.shape.batch_size,
+            }
+            for phase in data.phases
+        ],
         "budget_tokens": config.budget_tokens,
         "num_parameters": num_parameters(config.model, data.vocab.size),
         "vocab_size": data.vocab.size,

@@ -23,6 +23,7 @@ class Scores(NamedTuple):
 
     nats: Tensor
     num_tokens: Tensor
+    target_bytes: Tensor
     noise_nats: Tensor
     num_noise_tokens: Tensor
     noise_bytes: Tensor
@@ -43,11 +44,14 @@ class Scores(NamedTuple):
         return float(self.nats.sum() / self.num_tokens.sum())
 
     @property
+    def bits_per_byte(self) -> float | None:
+        """Bits a byte of text in the targets, hidden or not; None if they have none, as a yes or no."""
+        return _bits_per_byte(self.nats, self.target_bytes)
+
+    @property
     def noise_bits_per_byte(self) -> float | None:
         """Bits a byte of hidden text; None if the objective hides nothing, as permutation and rotation."""
-        if not self.noise_bytes.sum():
-            return None
-        return float(self.noise_nats.sum() / self.noise_bytes.sum()) / math.log(2)
+        return _bits_per_byte(self.noise_nats, self.noise_bytes)
 
     def of_parts(self) -> list[Scores]:
         """The scores of each part of a mixture; empty where there is none."""
@@ -77,7 +81,12 @@ def score(logits: Tensor, batch: Batch, token_bytes: Tensor) -> Scores:
     return Scores(
         nats=total(nats),
         num_tokens=total(is_target),
+        target_bytes=total(num_bytes * is_target),
         noise_nats=total(nats * is_noise),
         num_noise_tokens=total(is_noise),
         noise_bytes=total(num_bytes * is_noise),
     )
+
+
+def _bits_per_byte(nats: Tensor, num_bytes: Tensor) -> float | None:
+    return float(nats.sum() / num_bytes.sum()) / math.log(2) if num_bytes.sum() else None

@@ -5,8 +5,7 @@ import torch
 
 from denoise.model.config import BadModel
 from denoise.model.generate import Writing, empty_pasts, generate, next_token
-from denoise.train.groups import adamw
-from denoise.train.optimizer import OptimizerConfig
+from denoise.train.optim.config import AdamW
 from tests.denoise.small_models import (
     EOS,
     fragment_batch,
@@ -26,7 +25,7 @@ EACH_POSITIONS = pytest.mark.parametrize(
 
 
 def learnt(model, batch, num_steps=80):
-    optimizer = adamw(model, OptimizerConfig(learning_rate=5e-3, weight_decay=0.0))
+    optimizer = AdamW(learning_rate=5e-3, weight_decay=0.0).build(model)
     for _ in range(num_steps):
         model(batch).objective.backward()
         optimizer.step()

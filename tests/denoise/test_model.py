@@ -11,9 +11,8 @@ from denoise.model.attention import Past, Sight
 from denoise.model.config import ModelConfig
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.model.positions import RelativeBias, Rotation
-from denoise.train.groups import adamw
 from denoise.train.loss import token_loss
-from denoise.train.optimizer import OptimizerConfig
+from denoise.train.optim.config import AdamW
 from tests.denoise.small_models import (
     fragment_batch,
     ids,
@@ -169,7 +168,7 @@ def test_first_loss_is_that_of_knowing_nothing(name, vocab_size, positions, tie_
 @pytest.mark.parametrize("make_batch", [span_batch, whole_text_batch, fragment_batch])
 def test_overfits_four_windows(options, make_batch):
     model, batch = small_model(**options), make_batch()
-    optimizer = adamw(model, OptimizerConfig(learning_rate=5e-3, weight_decay=0.0))
+    optimizer = AdamW(learning_rate=5e-3, weight_decay=0.0).build(model)
     for _ in range(80):
         model(batch).objective.backward()
         optimizer.step()

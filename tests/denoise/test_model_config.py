@@ -75,6 +75,6 @@ def test_a_pad_outside_the_vocabulary_is_refused():
 
 
 def test_configuration_imports_no_torch():
-    modules = "denoise.model.config, denoise.train.optimizer, denoise.train.schedule"
+    modules = "denoise.model.config, denoise.train.optim.config, denoise.train.optim.schedule"
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], cwd=CONFIGS.parents[1], check=False).returncode == 0

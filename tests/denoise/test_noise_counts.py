@@ -141,9 +141,9 @@ def journal_of(lines: _Lines) -> Journal:
 
 def after_step(journal: Journal, step: int, batches: Batches) -> None:
     optimizer = SimpleNamespace(param_groups=[{"lr": 0.1}])
-    data = SimpleNamespace(tokens_per_step=1, room=batches.room)
+    data = SimpleNamespace(tokens_before=lambda step: step, room=batches.room)
     trainer = SimpleNamespace(global_step=step, datamodule=data, optimizers=[optimizer])
-    module = SimpleNamespace(num_steps=9, last_loss=1.0, last_gradient_norm=1.0)
+    module = SimpleNamespace(num_steps=9, last_loss=1.0, last_penalty=0.0, last_gradient_norm=1.0)
     journal.on_train_batch_end(trainer, module, None, batches[step - 1], step - 1)  # type: ignore[arg-type]
 
 
@@ -187,6 +187,7 @@ def test_scores_of_the_parts_add_up_to_those_of_the_whole(store: TokenStore) -> 
     assert whole.of_parts() == []
     by_part = Scores.zero("cpu") + score(logits, batch, token_bytes)
     assert by_part.loss == pytest.approx(whole.loss)
+    assert by_part.bits_per_byte == pytest.approx(whole.bits_per_byte)
     assert by_part.noise_bits_per_byte == pytest.approx(whole.noise_bits_per_byte)
     for number, part in enumerate(by_part.of_parts()):
         rows = batch.parts == number

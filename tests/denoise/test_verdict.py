@@ -14,7 +14,7 @@ from denoise.study.statistics import (
     paired_difference,
     thinned,
 )
-from denoise.study.tables import markdown_table, results
+from denoise.study.tables import markdown_table, results, terminal_table
 from denoise.study.verdict import caveats, verdict
 from tests.denoise.run_folders import column, run_of, texts, write_grid, write_run
 
@@ -160,3 +160,14 @@ def test_the_caveats_say_what_the_numbers_do_not_allow(runs, said):
 def test_a_fair_grid_of_three_seeds_has_only_the_standing_caveats():
     runs = [run_of(name, seed, 2.0) for name in "ab" for seed in (1, 2, 3)]
     assert [caveat.split(" ")[0] for caveat in caveats(runs)] == ["The", "Bits"]
+
+
+@pytest.mark.parametrize(("other", "is_ranked"), [("SpanCorruption", True), ("MaskedFragment", False)])
+def test_losses_rank_what_was_trained_on_one_objective(other, is_ranked):
+    runs = [
+        replace(run_of(name, 1, 2.0), config={"corruption": {"class_path": corruption}, "optimizer": name})
+        for name, corruption in (("a", "SpanCorruption"), ("b", other))
+    ]
+    said = " ".join(caveats(runs)) + str(terminal_table(runs).caption)
+    assert ("rank the objectives" not in said) is is_ranked
+    assert ("hides its own share" not in said) is is_ranked

@@ -44,8 +44,8 @@ def wsd(
     return min(warm_up(step, warmup_steps), max(0.0, fall))
 
 
-def cosine(step: int, num_steps: int, warmup_steps: int) -> float:
-    """Warm up, then fall along half a cosine, to 0 at the step after the last.
+def cosine(step: int, num_steps: int, warmup_steps: int, floor: float = 0.0) -> float:
+    """Warm up, then fall along half a cosine, to the floor at the last step.
 
     >>> [round(cosine(step, 6, warmup_steps=2), 3) for step in range(6)]
     [0.5, 1.0, 0.854, 0.5, 0.146, 0.0]
@@ -53,16 +53,19 @@ def cosine(step: int, num_steps: int, warmup_steps: int) -> float:
     if step < warmup_steps:
         return warm_up(step, warmup_steps)
     done = min(1.0, (step + 1 - warmup_steps) / max(1, num_steps - warmup_steps))
-    return (1 + math.cos(math.pi * done)) / 2
+    return floor + (1 - floor) * (1 + math.cos(math.pi * done)) / 2
 
 
-def inverse_sqrt(step: int, warmup_steps: int) -> float:
-    """Warm up, then fall as the inverse square root of the step, without knowing the end.
+def inverse_sqrt(step: int, num_steps: int, warmup_steps: int, decay_fraction: float = 0.0) -> float:
+    """Warm up, fall as the inverse square root of the step, and evenly to 0 over the last decay_fraction of the run.
 
-    >>> [inverse_sqrt(step, warmup_steps=4) for step in (0, 3, 15, 63)]
+    >>> [inverse_sqrt(step, 64, warmup_steps=4) for step in (0, 3, 15, 63)]
     [0.25, 1.0, 0.5, 0.25]
+    >>> [inverse_sqrt(step, 64, warmup_steps=4, decay_fraction=0.5) for step in (15, 63)]
+    [0.5, 0.0078125]
     """
-    return min(warm_up(step, warmup_steps), math.sqrt(max(1, warmup_steps) / (step + 1)))
+    slow = math.sqrt(max(1, warmup_steps) / (step + 1))
+    return min(warm_up(step, warmup_steps), slow * wsd(step, num_steps, 0, decay_fraction))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,35 +76,58 @@ class ScheduleConfig:
     """wsd warms up, stays and decays; cosine falls all the way; inverse_sqrt falls slowly and never ends."""
     warmup_fraction: float = 0.02
     """Part of the run's steps in which the rate rises to its peak; 0 to 1."""
-    decay_fraction: float = 0.4
-    """Part of the run's steps, at its end, in which wsd falls to 0; 0 to 1. The other schedules ignore it."""
+    warmup_steps: int | None = None
+    """Steps in which the rate rises to its peak, in place of warmup_fraction; not negative."""
+    decay_fraction: float | None = None
+    """Part of the run's steps, at its end, in which the rate falls to 0; 0 to 1. Left out: 0.4 for wsd, 0 for
+    inverse_sqrt. Cosine has none."""
     decay_shape: Literal["linear", "one_minus_sqrt"] = "linear"
     """How wsd falls: evenly, or fast at first."""
+    floor: float = 0.0
+    """Where cosine ends, in units of the peak; 0 to 1."""
 
     def __post_init__(self) -> None:
         if self.name not in ("wsd", "cosine", "inverse_sqrt"):
             raise BadSchedule(f"schedule {self.name!r} is not known; choose wsd, cosine or inverse_sqrt")
         if self.decay_shape not in ("linear", "one_minus_sqrt"):
             raise BadSchedule(f"decay_shape {self.decay_shape!r} is not known; choose linear or one_minus_sqrt")
-        for name in ("warmup_fraction", "decay_fraction"):
-            if not 0 <= getattr(self, name) <= 1:
-                raise BadSchedule(f"{name} is {getattr(self, name)}; it must lie between 0 and 1")
-        if self.name == "wsd" and self.warmup_fraction + self.decay_fraction > 1:
+        for name in ("warmup_fraction", "decay_fraction", "floor"):
+            value = getattr(self, name)
+            if value is not None and not 0 <= value <= 1:
+                raise BadSchedule(f"{name} is {value}; it must lie between 0 and 1")
+        if self.warmup_steps is not None and self.warmup_steps < 0:
+            raise BadSchedule(f"warmup_steps is {self.warmup_steps}; it must not be negative")
+        if self.name == "cosine" and self.decay_fraction is not None:
+            raise BadSchedule("cosine falls all the way and has no decay_fraction; give it to wsd or inverse_sqrt")
+        if self.name != "cosine" and self.floor:
+            raise BadSchedule(f"floor is {self.floor}, but only cosine has one; {self.name} takes decay_fraction")
+        if self.warmup_steps is None and self.warmup_fraction + self.decays_over > 1:
             raise BadSchedule(
-                f"warmup_fraction is {self.warmup_fraction} and decay_fraction {self.decay_fraction}; "
+                f"warmup_fraction is {self.warmup_fraction} and decay_fraction {self.decays_over}; "
                 "together they must not be above 1"
             )
+
+    @property
+    def decays_over(self) -> float:
+        """decay_fraction, or what this schedule has without one."""
+        if self.decay_fraction is not None:
+            return self.decay_fraction
+        return 0.4 if self.name == "wsd" else 0.0
 
 
 def learning_rate_factor(config: ScheduleConfig, step: int, num_steps: int) -> float:
     """What the learning rates are multiplied by at a step counted from 0, of num_steps.
 
+    It counts steps and not tokens: where a run has phases, the small steps of its beginning are steps too.
+
     >>> learning_rate_factor(ScheduleConfig(warmup_fraction=0.1, decay_fraction=0.5), step=4, num_steps=100)
     0.5
     """
-    warmup_steps = round(num_steps * config.warmup_fraction)
+    warmup_steps = config.warmup_steps
+    if warmup_steps is None:
+        warmup_steps = round(num_steps * config.warmup_fraction)
     if config.name == "cosine":
-        return cosine(step, num_steps, warmup_steps)
+        return cosine(step, num_steps, warmup_steps, config.floor)
     if config.name == "inverse_sqrt":
-        return inverse_sqrt(step, warmup_steps)
-    return wsd(step, num_steps, warmup_steps, config.decay_fraction, config.decay_shape)
+        return inverse_sqrt(step, num_steps, warmup_steps, config.decays_over)
+    return wsd(step, num_steps, warmup_steps, config.decays_over, config.decay_shape)

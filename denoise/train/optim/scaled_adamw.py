@@ -1,0 +1,61 @@
+"""AdamW whose steps are in units of each matrix's root mean square."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from denoise.train.optim.config import ScaledAdamW
+from denoise.train.optim.groups import matrices_of
+
+
+class RmsScaledAdamW(torch.optim.Optimizer):
+    """Groups of `parameter_groups`; a few kernels for all weights of a group together."""
+
+    def __init__(self, groups: list[dict[str, Any]], config: ScaledAdamW) -> None:
+        self.config = config
+        # A count on the host, saved with its group: one on the device would be read at every step.
+        super().__init__(groups, {"num_steps": 0})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Move every weight that has a gradient."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            group["num_steps"] += 1
+            self._move(group)
+        return loss
+
+    def _move(self, group: dict[str, Any]) -> None:
+        (beta1, beta2), lr, num_steps = self.config.betas, group["lr"], group["num_steps"]
+        moving = [(p, rows) for p, rows in zip(group["params"], group["parts"], strict=True) if p.grad is not None]
+        if not moving:
+            return
+        weights, parts = [weight for weight, _ in moving], [rows for _, rows in moving]
+        gradients = [weight.grad for weight in weights]
+        for weight in weights:
+            if not self.state[weight]:
+                self.state[weight] = {"exp_avg": torch.zeros_like(weight), "exp_avg_sq": torch.zeros_like(weight)}
+        means = [self.state[weight]["exp_avg"] for weight in weights]
+        squares = [self.state[weight]["exp_avg_sq"] for weight in weights]
+        torch._foreach_lerp_(means, gradients, 1 - beta1)
+        torch._foreach_mul_(squares, beta2)
+        torch._foreach_addcmul_(squares, gradients, gradients, value=1 - beta2)
+        roots = torch._foreach_sqrt(squares)
+        torch._foreach_add_(roots, self.config.epsilon)
+        steps = torch._foreach_div(means, roots)
+
+        matrices = matrices_of(weights, parts)
+        sizes = torch._foreach_norm(matrices)
+        torch._foreach_div_(sizes, [math.sqrt(matrix.numel()) for matrix in matrices])
+        torch._foreach_clamp_min_(sizes, self.config.least_rms)
+        torch._foreach_mul_(matrices_of(steps, parts), sizes)
+        torch._foreach_mul_(weights, 1 - lr * group["weight_decay"])
+        unbiased = math.sqrt(1 - beta2**num_steps) / (1 - beta1**num_steps)
+        torch._foreach_add_(weights, steps, alpha=-lr * unbiased)
