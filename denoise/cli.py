@@ -19,6 +19,8 @@ from typing import Any
 from data_prep.errors import BadInput
 from denoise import __version__
 from denoise.data_commands import clean, prepare, tokenizer, tokens
+from denoise.doctor.command import doctor
+from denoise.train.processes import is_first_here, is_first_process
 
 Arguments = Sequence[str]
 
@@ -39,9 +41,16 @@ def train(arguments: Arguments) -> None:
     config = value_of(RunConfig, built)
     folder = Path(values.run or f"runs/{Path(config.data).name}-{type(config.corrupted_by).__name__}-{config.seed}")
     plain_values = plain(RunConfig, parser, values)
-    console = Console()
+    console = Console(quiet=not is_first_process())
     run = RunFolder(folder)
     run.check(plain_values)
+    if values.dry_run:
+        from denoise.train.dry_run import dry_run
+        from denoise.train.dry_run_page import differing, print_dry_run
+
+        changed = differing(plain_values, plain(RunConfig, parser, parser.get_defaults()))
+        print_dry_run(dry_run(config, measure=values.measure), folder, changed, console)
+        return
     if run.is_done:
         console.print(f"{folder} is done already", highlight=False, soft_wrap=True)
         return
@@ -128,6 +137,8 @@ def run_options() -> Any:
 
     parser = options_of(RunConfig, "train", train.__doc__)
     parser.add_argument("--run", help="Folder of the run (default: runs/DATA-CORRUPTION-SEED).")
+    parser.add_argument("--dry_run", type=bool, default=False, help="Tell what the run would be, and write nothing.")
+    parser.add_argument("--measure", type=bool, default=True, help="Let a dry run time two steps on this machine.")
     return parser
 
 
@@ -175,6 +186,7 @@ COMMANDS: dict[str, Callable[[Arguments], int | None]] = {
     "grid": grid,
     "report": report,
     "demo": demo,
+    "doctor": doctor,
     "new-corruption": new_corruption,
 }
 
@@ -221,7 +233,8 @@ def main() -> None:
     except (BadInput, OSError) as error:
         if os.environ.get("DENOISE_TRACEBACK"):
             traceback.print_exc()
-        print(f"denoise: {_sentence(error)}", file=sys.stderr)
+        if is_first_here():  # the others that torchrun or srun started on this machine would say the same
+            print(f"denoise: {_sentence(error)}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("\ndenoise: stopped; the same command goes on where it was", file=sys.stderr)

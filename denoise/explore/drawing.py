@@ -7,9 +7,10 @@ plug-ins are drawn like all others, as long as what they do does not depend on w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 
 import numpy as np
 
@@ -95,19 +96,22 @@ class Drawing:
         return len(self.source) + len(self.target)
 
 
-def drawn(subject: Subject, objective: Objective, *, seed: int, step: int = 0) -> Drawing:
-    """Ask the objective, and draw what it says. Raises BadInput with what went wrong."""
+def drawn(
+    subject: Subject, objective: Objective, *, seed: int, step: int = 0, epoch: int = 0, window: int = 0
+) -> Drawing:
+    """Ask the objective at an address, and draw what it says. Raises BadInput with what went wrong."""
     corruption = objective.corruption.at(step)
+    draws = partial(Draws, seed=seed, epoch=epoch, window=window)
     try:
-        part = corruption.chosen(_draws(seed))
-        example = corruption.corrupt(subject.window, _draws(seed), subject.vocab)
+        part = corruption.chosen(draws())
+        example = corruption.corrupt(subject.window, draws(), subject.vocab)
         _demand_ids(corruption, example, subject)
         about = corruption.describe()
     except BadInput:
         raise
     except Exception as error:
         raise failure(corruption, error) from error
-    places = _places(subject, corruption, example, seed)
+    places = _places(subject, corruption, example, draws)
     links = link(subject.window, example, subject.vocab, places) if places is not None else None
     return Drawing(
         name=objective.name,
@@ -130,10 +134,6 @@ def failure(corruption: Corruption, error: Exception) -> BadObjectiveCode:
     return BadObjectiveCode(f"{type(corruption).__name__} raised {type(error).__name__}{where}{said}; mend its code")
 
 
-def _draws(seed: int) -> Draws:
-    return Draws(seed=seed, epoch=0, window=0)
-
-
 def _demand_ids(corruption: Corruption, example: Example, subject: Subject) -> None:
     for name in ("source", "target"):
         row = getattr(example, name, None)
@@ -149,14 +149,16 @@ def _are_ids(row: np.ndarray, vocab_size: int) -> bool:
     return is_row and bool((row >= 0).all() and (row < vocab_size).all())
 
 
-def _places(subject: Subject, corruption: Corruption, example: Example, seed: int) -> tuple[np.ndarray, ...] | None:
+def _places(
+    subject: Subject, corruption: Corruption, example: Example, draws: Callable[[], Draws]
+) -> tuple[np.ndarray, ...] | None:
     """int32[source] and int32[target], the place in the text of each token, -1 for what is not from there.
 
     None where the objective makes something else of other words, so that asking it told nothing.
     """
     for window in (subject.tagged(with_protected=True), subject.tagged(with_protected=False)):
         try:
-            tagged = corruption.corrupt(window, _draws(seed), subject.tagged_vocab)
+            tagged = corruption.corrupt(window, draws(), subject.tagged_vocab)
         except Exception:  # a plug-in may rely on its vocabulary; its example is shown, if without places
             continue
         source = _traced(subject, example.source, tagged.source)

@@ -13,7 +13,7 @@ from corruptions import Corruption, Draws, Example, Window
 from corruptions.batch import CorruptedRows, Rows, corrupt_rows, fitted
 from data_prep.errors import BadInput
 from data_prep.vocab import Vocab
-from denoise.feed.batch import Batch
+from denoise.feed.batch import IGNORED, Batch
 from denoise.feed.counts import counts_of
 from denoise.feed.phases import Phase, Pieces, phase_at
 from denoise.feed.room import Room
@@ -162,13 +162,23 @@ class PhasedBatches(Dataset):
 class HeldOutBatches(Batches):
     """Batches over the first `num_windows` windows, in order; the last batch holds what remains.
 
-    All are corrupted as at one step, so that scores of the same run can be compared.
+    All are corrupted as at one step, so that scores of the same run can be compared. Ranks share each batch; one
+    for which nothing remains gets a window without targets, which scores nothing: all ranks must take part in
+    what they compute together.
     """
 
-    def __init__(self, windows: Windows, room: Room, *, batch_size: int, num_windows: int, step: int = 0) -> None:
-        super().__init__(windows, room, batch_size=batch_size, num_batches=-(-num_windows // batch_size))
+    def __init__(
+        self, windows: Windows, room: Room, *, batch_size: int, num_windows: int, step: int = 0, **share: int
+    ) -> None:
+        super().__init__(windows, room, batch_size=batch_size, num_batches=-(-num_windows // batch_size), **share)
         self.num_windows = num_windows
         self.step = step
+
+    def __getitem__(self, batch_number: int) -> Batch:
+        if len(self._visits(batch_number)):
+            return super().__getitem__(batch_number)
+        batch = self.of(np.array([0]), self.step)
+        return batch._replace(target=torch.full_like(batch.target, IGNORED))
 
     def _visits(self, batch_number: int) -> np.ndarray:
         visits = super()._visits(batch_number)

@@ -150,17 +150,20 @@ class DenoisingData(lightning.LightningDataModule):
 
     def batches(self) -> Batches | PhasedBatches:
         """This process's batches of the run."""
-        rank, world_size = (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
         if len(self.phases) > 1:
-            return PhasedBatches(self.train_windows, self.phases, rank=rank, world_size=world_size)
+            return PhasedBatches(self.train_windows, self.phases, **self._share())
         return Batches(
             self.train_windows,
             self.room,
             batch_size=self.config.batch_size,
             num_batches=self.num_steps,
-            rank=rank,
-            world_size=world_size,
+            **self._share(),
         )
+
+    def batches_at(self, step: int) -> Batches:
+        """This process's batches of the phase that a step is in."""
+        batches = self.batches()
+        return batches.at(step) if isinstance(batches, PhasedBatches) else batches
 
     def val_dataloader(self) -> DataLoader:
         """The held-out batches; the last one holds what remains."""
@@ -174,7 +177,14 @@ class DenoisingData(lightning.LightningDataModule):
             batch_size=self.config.batch_size,
             num_windows=self.num_held_out_windows,
             step=self.num_steps,
+            **self._share(),
         )
+
+    def _share(self) -> dict[str, int]:
+        """Which part of each batch is this process's."""
+        if not self.trainer:
+            return {"rank": 0, "world_size": 1}
+        return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
 
     def _loader(self, batches: torch.utils.data.Dataset, sampler: Sampler | None, num_workers: int) -> DataLoader:
         return DataLoader(

@@ -17,9 +17,11 @@ from data_prep.files import sync_folder
 from denoise.feed.counts import NoiseCounts
 from denoise.feed.data import DenoisingData
 from denoise.train.denoiser import Denoiser
+from denoise.train.processes import num_processes, summed
 from denoise.train.progress import Progress
 from denoise.train.reconstructions import reconstruct
 from denoise.train.run_folder import Row, RunFolder
+from denoise.train.sharding import whole
 from denoise.train.tracking import Tracking
 
 _KEPT_CHECKPOINTS = 2
@@ -41,23 +43,28 @@ class Journal(Callback):
         self._started_at_s = 0.0
         self._last_logged = (0, 0.0)  # step, seconds of this process
         self._num_cut_tokens = 0
-        self._counts: NoiseCounts | None = None  # since the last line
+        self._counts: NoiseCounts | None = None  # since the last line, of this process
+        self._is_first = True
+        self._device = torch.device("cpu")
 
     def state_dict(self) -> dict[str, Any]:
-        """What a resumed run needs to count on."""
+        """What a resumed run needs to count on, of all processes together; all of them ask for it."""
+        counts = self._counts_of_all()
         return {
             "elapsed_s": self.elapsed_s,
-            "num_cut_tokens": self._num_cut_tokens,
-            "counts": [counts.tolist() for counts in self._counts] if self._counts is not None else None,
+            "num_cut_tokens": self._num_cut_tokens + (int(counts.cut_tokens.sum()) if counts is not None else 0),
+            "counts": [count.tolist() for count in counts] if counts is not None else None,
             "held_out": self.last_held_out,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Count on from a checkpoint."""
         self._elapsed_s = state["elapsed_s"]
-        self._num_cut_tokens = state["num_cut_tokens"]
-        counts = state.get("counts")  # a checkpoint of an earlier version has none
-        self._counts = NoiseCounts(*map(np.array, counts)) if counts else None
+        saved = state.get("counts")  # a checkpoint of an earlier version has none
+        counts = NoiseCounts(*map(np.array, saved)) if saved else None
+        self._num_cut_tokens = state["num_cut_tokens"] - (int(counts.cut_tokens.sum()) if counts is not None else 0)
+        # Every process reads the sum of all; one of them counts on from it.
+        self._counts = counts if counts is None or self._is_first else NoiseCounts.zero(len(counts.windows))
         self.last_held_out = state["held_out"]
 
     @property
@@ -65,6 +72,10 @@ class Journal(Callback):
         """Seconds of training in all processes that worked on this run, evaluations included."""
         now_s = time.monotonic() - self._started_at_s if self._started_at_s else 0.0
         return self._elapsed_s + now_s
+
+    def setup(self, trainer: lightning.Trainer, module: Denoiser, stage: str) -> None:  # type: ignore[override]
+        """Learn who this process is, before a checkpoint is read."""
+        self._is_first, self._device = trainer.is_global_zero, trainer.strategy.root_device
 
     def on_train_start(self, trainer: lightning.Trainer, module: Denoiser) -> None:  # type: ignore[override]
         """Start the clock."""
@@ -77,11 +88,13 @@ class Journal(Callback):
     ) -> None:
         """Write a line at the first step and at every `log_every`-th."""
         step = trainer.global_step
-        self._num_cut_tokens += int(batch.counts.cut_tokens.sum())
         self._counts = batch.counts if self._counts is None else self._counts + batch.counts
         if step != 1 and step % self.log_every and step != module.num_steps:
             return
         data: DenoisingData = trainer.datamodule  # type: ignore[attr-defined]
+        counts = self._counts_of_all()
+        assert counts is not None
+        self._num_cut_tokens += int(counts.cut_tokens.sum())
         last_step, last_s = self._last_logged
         now_s = time.monotonic() - self._started_at_s
         row = {
@@ -89,15 +102,15 @@ class Journal(Callback):
             "step": step,
             "tokens": data.tokens_before(step),
             "elapsed_s": round(self.elapsed_s, 3),
-            "loss": float(module.last_loss),
-            "z_loss": float(module.last_penalty),
+            "loss": float(summed(module.last_loss)),
+            "z_loss": float(summed(module.last_penalty)),
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
             "gradient_norm": float(module.last_gradient_norm),
             "tokens_per_s": round(
                 (data.tokens_before(step) - data.tokens_before(last_step)) / max(now_s - last_s, 1e-9), 1
             ),
             "cut_tokens": self._num_cut_tokens,
-            **self._counts.shares(data.room.parts),
+            **counts.shares(data.room.parts),
         }
         self._counts = None
         self._last_logged = (step, now_s)
@@ -106,7 +119,7 @@ class Journal(Callback):
 
     def on_validation_end(self, trainer: lightning.Trainer, module: Denoiser) -> None:  # type: ignore[override]
         """Write the held-out scores and the reconstructions, then take the clock off evaluation."""
-        if trainer.sanity_checking or not trainer.is_global_zero:
+        if trainer.sanity_checking:
             return
         step = trainer.global_step
         data: DenoisingData = trainer.datamodule  # type: ignore[attr-defined]
@@ -126,13 +139,23 @@ class Journal(Callback):
                 row[f"part_{number}_noise_bits_per_byte"] = part.noise_bits_per_byte
         self.last_held_out = row
         self._write(row)
-        rows = [{"step": step, **rebuilt} for rebuilt in reconstruct(module.model, data)]
-        for rebuilt in rows:
+        with whole(module.model):  # where weights are shared out, all processes must write together
+            rows = [{"step": step, **rebuilt} for rebuilt in reconstruct(module.model, data)]
+        for rebuilt in rows if self._is_first else ():
             self.folder.append(rebuilt, to=self.folder.samples_file)
         self.tracking.log_reconstructions(rows)
         self._last_logged = (step, time.monotonic() - self._started_at_s)
 
+    def _counts_of_all(self) -> NoiseCounts | None:
+        """What was counted since the last line, by all processes."""
+        if self._counts is None or num_processes() == 1:
+            return self._counts
+        counted = torch.from_numpy(np.stack(self._counts)).to(self._device)
+        return NoiseCounts(*summed(counted).cpu().numpy())
+
     def _write(self, row: Row) -> None:
+        if not self._is_first:
+            return
         self.folder.append(row)
         self.tracking.log(row)
 

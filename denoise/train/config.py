@@ -12,8 +12,14 @@ from denoise.model.config import ModelConfig
 from denoise.train.optim.config import AdamW, OptimizerConfig
 from denoise.train.optim.schedule import ScheduleConfig
 
-WITHOUT_EFFECT_ON_THE_RESULT = ("num_workers", "log_every", "save_every", "tracking", "project", "device")
-"""Fields of RunConfig that may differ between a run and its continuation, and between equal cells of a grid."""
+WITHOUT_EFFECT_ON_THE_RESULT = (
+    *("num_workers", "log_every", "save_every", "tracking", "project"),
+    *("device", "devices", "num_nodes", "strategy"),
+)
+"""Fields of RunConfig that may differ between a run and its continuation, and between equal cells of a grid.
+
+Those of the second line change the order in which numbers are added: the result is the same to rounding.
+"""
 
 
 class BadRun(BadInput):
@@ -65,6 +71,13 @@ class RunConfig:
     the activations of T5 leave its range."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute; auto takes the first accelerator there is."""
+    devices: int | Literal["auto"] = "auto"
+    """Processes on each machine, a GPU each. auto: as many as torchrun or srun started, and one without them."""
+    num_nodes: int | Literal["auto"] = "auto"
+    """Machines. auto: as many as torchrun or srun spans, and one without them."""
+    strategy: Literal["auto", "ddp", "fsdp2"] = "auto"
+    """How processes share the work. ddp: each holds the whole model, gradients are added up. fsdp2: each holds a
+    share of weights and optimizer, and layers are put together while they compute. auto: ddp, if there are several."""
     num_workers: int = 0
     """Processes that corrupt ahead of the training step; the batches are the same with any number."""
     log_every: int = 10
@@ -83,6 +96,9 @@ class RunConfig:
             _require(self, name, at_least=1)
         for name in ("num_workers", "num_reconstructions", "seed", "z_loss"):
             _require(self, name, at_least=0)
+        for name in ("devices", "num_nodes"):
+            if getattr(self, name) != "auto":
+                _require(self, name, at_least=1)
         if self.target_len is not None:
             _require(self, "target_len", at_least=1)
         if self.ema is not None and not 0 < self.ema < 1:

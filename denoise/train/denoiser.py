@@ -7,19 +7,24 @@ from typing import Any
 import lightning
 import torch
 from torch import Tensor
+from torch.distributed.tensor import DTensor
 
 from denoise.feed.batch import Batch
 from denoise.model.encoder_decoder import EncoderDecoder
+from denoise.train.loss import LossSum
 from denoise.train.optim.config import OptimizerConfig
 from denoise.train.optim.schedule import ScheduleConfig, learning_rate_factor
+from denoise.train.processes import num_processes, summed
 from denoise.train.scores import Scores, score
+from denoise.train.sharding import shard
 
 
 class Denoiser(lightning.LightningModule):
     """Trains an EncoderDecoder on batches of DenoisingData.
 
     `last_loss` (nats a target token), `last_penalty` (what z-loss adds to it) and `last_gradient_norm` (before
-    clipping) stay on the device: reading them is a synchronisation, left to whoever writes the log.
+    clipping) stay on the device: reading them is a synchronisation, left to whoever writes the log. Of several
+    processes each has its share of the first two.
     """
 
     def __init__(
@@ -47,10 +52,13 @@ class Denoiser(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_number: int) -> Tensor:
         """What the optimizer lowers: nats a target token, and the penalty if there is one."""
-        loss = self.model(batch, self.z_loss)
+        loss: LossSum = self.model(batch, self.z_loss)
+        loss = loss._replace(num_tokens=summed(loss.num_tokens))
         self.last_loss = loss.nats_per_token.detach()
         self.last_penalty = (loss.penalty / loss.num_tokens).detach()
-        return loss.objective
+        # Gradients are averaged over the processes; each must give its share of the whole batch's, not its own mean:
+        # targets may differ in number.
+        return loss.objective * num_processes()
 
     def on_validation_epoch_start(self) -> None:
         """Start the held-out sums from nothing."""
@@ -59,6 +67,15 @@ class Denoiser(lightning.LightningModule):
     def validation_step(self, batch: Batch, batch_number: int) -> None:
         """Add a batch to the held-out sums; they are divided when they are shown."""
         self.held_out = self.held_out + score(self.model.logits(batch), batch, self.token_bytes)
+
+    def on_validation_epoch_end(self) -> None:
+        """Put the sums of all processes together."""
+        self.held_out = Scores(*map(summed, self.held_out))
+
+    def configure_model(self) -> None:
+        """Shard the model where the strategy asks for it."""
+        if self.device_mesh is not None:
+            shard(self.model, self.device_mesh["data_parallel"])
 
     def configure_optimizers(self) -> Any:
         """One optimizer over all of the model's weights, on one schedule."""
@@ -70,6 +87,7 @@ class Denoiser(lightning.LightningModule):
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Clip the gradient here: Lightning refuses to clip for a fused AdamW under mixed precision."""
-        self.last_gradient_norm = torch.nn.utils.clip_grad_norm_(
+        norm = torch.nn.utils.clip_grad_norm_(
             self.model.parameters(), self.optimizer_config.clip_norm, foreach=True
         ).detach()
+        self.last_gradient_norm = norm.full_tensor() if isinstance(norm, DTensor) else norm

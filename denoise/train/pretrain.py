@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
+import contextlib
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import lightning
 import torch
 from rich.console import Console
 
@@ -21,6 +20,8 @@ from denoise.train.averaging import MovingAverage
 from denoise.train.callbacks import Checkpoints, Journal, WholeFiles
 from denoise.train.config import BadRun, RunConfig
 from denoise.train.denoiser import Denoiser
+from denoise.train.devices import build_trainer, check_processes, unused_gpus
+from denoise.train.processes import Processes
 from denoise.train.progress import Progress
 from denoise.train.run_folder import RunFolder
 from denoise.train.tracking import Tracking
@@ -38,34 +39,45 @@ def pretrain(
     `resolved` is the configuration as plain values, to be kept in config.yaml. Raises BadRun for a folder of
     another run, BadStore for unusable data.
     """
-    console = console or Console()
+    processes = Processes.of(config.devices, config.num_nodes)
+    # One process speaks and writes; the others compute the same things and keep them to themselves.
+    console = (console or Console()) if processes.is_first else Console(file=io.StringIO())
     run = RunFolder(folder)
-    with only_one(folder):
+    with only_one(folder) if processes.is_first else contextlib.nullcontext():
         run.check(resolved)
         if run.is_done:
             return
+        check_processes(config, processes)
         data = build_data(config)
         run.check_data(data.store.fingerprint, config.data)
-        num_steps = data.spend(config.budget_tokens)
-        if num_steps < config.num_evaluations:
-            raise BadRun(
-                f"budget_tokens is {config.budget_tokens:,}, enough for {num_steps} steps of "
-                f"{data.tokens_per_step:,} tokens; give at least {config.num_evaluations * data.tokens_per_step:,}, "
-                "or lower batch_size or num_evaluations"
-            )
+        spend(config, data)
         # Only now: values that make no run must not keep the folder from the corrected ones.
-        run.claim(resolved)
-        module = build_module(config, data, num_steps)
+        if processes.is_first:
+            run.claim(resolved)
+        module = build_module(config, data, data.num_steps)
         tracking = Tracking(
             folder,
-            mode=config.tracking,
+            mode=config.tracking if processes.is_first else "off",
             project=config.project,
             config=resolved,
             cell=run.cell(config.seed),
         )
-        for line in filter(None, (tracking.hint, data.advice)):
+        for line in filter(None, (tracking.hint, data.advice, unused_gpus(config, processes))):
             console.print(line, highlight=False, soft_wrap=True)
-        _fit(config, run, data, module, tracking, Progress(folder.name, num_steps, console))
+        progress = Progress(folder.name, data.num_steps, console)
+        _fit(config, run, data, module, tracking, progress, processes)
+
+
+def spend(config: RunConfig, data: DenoisingData) -> int:
+    """Set and return the number of steps that the budget pays for. Raises BadRun for too few, BadPhases."""
+    num_steps = data.spend(config.budget_tokens)
+    if num_steps < config.num_evaluations:
+        raise BadRun(
+            f"budget_tokens is {config.budget_tokens:,}, enough for {num_steps} steps of "
+            f"{data.tokens_per_step:,} tokens; give at least {config.num_evaluations * data.tokens_per_step:,}, "
+            "or lower batch_size or num_evaluations"
+        )
+    return num_steps
 
 
 def build_data(config: RunConfig) -> DenoisingData:
@@ -109,20 +121,31 @@ def _fit(
     module: Denoiser,
     tracking: Tracking,
     progress: Progress,
+    processes: Processes,
 ) -> None:
     num_steps = module.num_steps
     evaluate_every = -(-num_steps // config.num_evaluations)
     journal = Journal(run, tracking, progress, log_every=config.log_every)
     checkpoints = Checkpoints(run, save_every=config.save_every, evaluate_every=evaluate_every)
     average = [MovingAverage(config.ema)] if config.ema is not None else []
-    trainer = _trainer(config, num_steps, evaluate_every, [journal, *average, checkpoints], tracking)
-    run.describe(
-        shapes=_shapes(config, data, num_steps),
-        device=str(trainer.strategy.root_device),
-        num_threads=torch.get_num_threads(),
+    trainer = build_trainer(
+        config,
+        processes,
+        num_steps=num_steps,
+        evaluate_every=evaluate_every,
+        callbacks=[journal, *average, checkpoints],
+        checkpoint_io=WholeFiles(),
+        loggers=tracking.loggers,
     )
     newest = run.newest_checkpoint()
-    run.rewind(_step_of(newest))
+    if processes.is_first:
+        run.describe(
+            shapes=_shapes(config, data, num_steps),
+            device=str(trainer.strategy.root_device),
+            num_processes=processes.num_all,
+            num_threads=torch.get_num_threads(),
+        )
+        run.rewind(_step_of(newest))
     try:
         # Our own files hold nothing but tensors and numbers, so they load without unpickling code.
         trainer.fit(module, datamodule=data, ckpt_path=newest, weights_only=True)
@@ -139,45 +162,8 @@ def _fit(
         "held_out": journal.last_held_out,
     }
     tracking.finish({"held_out/loss": journal.last_held_out["loss"], "tokens": summary["tokens"]})
-    run.finish(summary)
-
-
-def _trainer(
-    config: RunConfig, num_steps: int, evaluate_every: int, callbacks: list[Any], tracking: Tracking
-) -> lightning.Trainer:
-    _quiet()
-    # Denormal numbers make some CPU matrix products fifty times slower; on a GPU this does nothing.
-    torch.set_flush_denormal(True)
-    on_gpu = config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
-    precision = config.precision if config.precision != "auto" else ("bf16-mixed" if on_gpu else "32-true")
-    return lightning.Trainer(
-        accelerator=config.device if config.device != "cuda" else "gpu",
-        devices=1,
-        precision=precision,
-        max_steps=num_steps,
-        max_epochs=1,
-        val_check_interval=evaluate_every,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        callbacks=callbacks,
-        plugins=[WholeFiles()],
-        logger=tracking.loggers or False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        use_distributed_sampler=False,
-    )
-
-
-def _quiet() -> None:
-    """Keep Lightning's banners away from the progress bar; none of them asks for an action here."""
-    for name in ("lightning.pytorch", "lightning.fabric", "lightning.pytorch.utilities.rank_zero"):
-        logging.getLogger(name).setLevel(logging.ERROR)
-    warnings.filterwarnings("ignore", message=".*does not have many workers.*")
-    warnings.filterwarnings("ignore", message=".*smaller than the logging interval.*")  # the journal logs by itself
-    # The next batch is a function of the step, so there is no state to save or resume.
-    warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
-    warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
+    if processes.is_first:
+        run.finish(summary)
 
 
 def _shapes(config: RunConfig, data: DenoisingData, num_steps: int) -> dict[str, Any]:

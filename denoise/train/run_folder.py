@@ -95,10 +95,11 @@ class RunFolder:
                 "or prepare the same text with the same options again"
             )
 
-    def describe(self, *, shapes: Row, device: str, num_threads: int) -> None:
+    def describe(self, *, shapes: Row, device: str, num_threads: int, num_processes: int) -> None:
         """Write what the run is made of, and on what it runs."""
         write_json(self.path / "shapes.json", shapes)
-        write_json(self.path / "environment.json", environment(device, num_threads))
+        described = environment(device, num_threads) | {"num_processes": num_processes}
+        write_json(self.path / "environment.json", described)
 
     def finish(self, summary: Row) -> None:
         """Declare the run finished."""

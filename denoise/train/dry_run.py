@@ -1,0 +1,198 @@
+"""What a run would be, before it is one: nothing is written."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from functools import reduce
+from operator import add
+from typing import Any, NamedTuple
+
+import torch
+
+from denoise.explore.config import Objective
+from denoise.explore.drawing import Drawing, drawn
+from denoise.explore.subject import Subject
+from denoise.feed.batch import Batch
+from denoise.feed.counts import NoiseCounts
+from denoise.feed.data import DenoisingData
+from denoise.feed.phases import Shape
+from denoise.model.config import training_flops
+from denoise.model.encoder_decoder import EncoderDecoder
+from denoise.train.config import RunConfig
+from denoise.train.devices import check_processes, on_gpu, precision_of
+from denoise.train.memory import CHECKPOINT_BYTES_A_PARAMETER, MemoryEstimate, memory_estimate
+from denoise.train.pretrain import build_data, build_module, spend
+from denoise.train.processes import Processes
+
+_NUM_LOOKED_AT = 8
+_MOST_FLOPS = 2e11
+"""Work of a timed step on a CPU, a few seconds; larger batches are timed in part."""
+_MOST_FLOPS_A_ROW = 10 * _MOST_FLOPS
+
+
+class Speed(NamedTuple):
+    """What a step was measured to take on this machine."""
+
+    step_s: float
+    """Seconds of a step of one process's share of the batch."""
+    num_rows: int
+    """Windows in the steps that were timed; the rest is multiplied."""
+    device: str
+    """Where."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DryRun:
+    """What there is to know of a run that has not begun."""
+
+    config: RunConfig
+    data: DenoisingData
+    """Its number of steps is set."""
+    processes: Processes
+    parameters: dict[str, int]
+    """Of each part of the model."""
+    step_flops: int
+    """Floating-point operations of a step of all processes; with phases, of the last."""
+    memory: MemoryEstimate
+    """Of one process."""
+    counts: NoiseCounts
+    """Of the batches that were looked at."""
+    drawing: Drawing
+    """The first window of the run."""
+    speed: Speed | None
+    """None: not measured."""
+
+    @property
+    def num_parameters(self) -> int:
+        """All of them."""
+        return sum(self.parameters.values())
+
+    @property
+    def checkpoint_bytes(self) -> int:
+        """Size of one checkpoint."""
+        return self.num_parameters * CHECKPOINT_BYTES_A_PARAMETER
+
+    @property
+    def num_epochs(self) -> float:
+        """How often the run reads its text."""
+        return sum(phase.num_windows for phase in self.data.phases) / len(self.data.train_windows)
+
+    @property
+    def run_flops(self) -> int:
+        """Floating-point operations of all steps."""
+        return sum(phase.num_steps * _flops_of(self.config, self.data, phase.shape) for phase in self.data.phases)
+
+    @property
+    def run_s(self) -> float | None:
+        """Seconds of all steps and evaluations: scoring a window is a third of training on it.
+
+        Steps of earlier phases are taken to cost their share of operations.
+        """
+        if self.speed is None:
+            return None
+        held_out_steps = self.config.num_evaluations * self.data.num_held_out_windows / self.config.batch_size
+        return self.speed.step_s * (self.run_flops / self.step_flops + held_out_steps / 3)
+
+
+def dry_run(config: RunConfig, *, measure: bool) -> DryRun:
+    """Look at a run. Raises whatever BadInput the run would raise before its first step."""
+    processes = Processes.of(config.devices, config.num_nodes)
+    check_processes(config, processes)
+    data = build_data(config)
+    spend(config, data)
+    num_rows = config.batch_size // processes.num_all
+    step_flops = _flops_of(config, data, data.phases[-1].shape)
+    return DryRun(
+        config=config,
+        data=data,
+        processes=processes,
+        parameters=parameters_by_part(config, data.vocab.size),
+        step_flops=step_flops,
+        memory=memory_estimate(
+            config.model,
+            data.vocab.size,
+            data.lengths,
+            num_rows,
+            is_bf16=precision_of(config).startswith("bf16"),
+            num_shards=processes.num_all if config.strategy == "fsdp2" else 1,
+            num_processes=processes.num_all,
+        ),
+        counts=_counts(data),
+        drawing=_first_window(config, data),
+        speed=_speed(config, data, num_rows, step_flops // config.batch_size) if measure else None,
+    )
+
+
+def _flops_of(config: RunConfig, data: DenoisingData, shape: Shape) -> int:
+    """Floating-point operations of a step of this shape, of all processes."""
+    return training_flops(config.model, data.vocab.size, *shape.room.pad_to) * shape.batch_size
+
+
+def parameters_by_part(config: RunConfig, vocab_size: int) -> dict[str, int]:
+    """How many weights each part of the model has; counted on a model that takes no memory."""
+    with torch.device("meta"):
+        model = EncoderDecoder(config.model, vocab_size)
+    return {name: sum(weight.numel() for weight in part.parameters()) for name, part in model.named_children()}
+
+
+def _counts(data: DenoisingData) -> NoiseCounts:
+    """Of batches spread over the run."""
+    steps = sorted({place * data.num_steps // _NUM_LOOKED_AT for place in range(_NUM_LOOKED_AT)})
+    batches = data.batches()
+    return reduce(add, filter(None, (batches[step].counts for step in steps)))
+
+
+def _first_window(config: RunConfig, data: DenoisingData) -> Drawing:
+    visit = data.batches_at(0).visit(0)
+    tokenizer = data.store.tokenizer
+    subject = Subject(window=visit.window, vocab=data.vocab, spelled=tokenizer.piece, unit="pieces", num_left_out=0)
+    objective = Objective(type(visit.corruption).__name__, visit.corruption)
+    return drawn(subject, objective, seed=config.seed, epoch=visit.epoch, window=visit.number)
+
+
+def _speed(config: RunConfig, data: DenoisingData, num_rows: int, row_flops: int) -> Speed | None:
+    """The faster of two real steps after a first one; on a CPU of as many rows as take a few seconds.
+
+    None where a single row would take too long.
+    """
+    is_gpu = on_gpu(config)
+    if row_flops > _MOST_FLOPS_A_ROW and not is_gpu:
+        return None
+    rows = num_rows if is_gpu else min(num_rows, max(1, int(_MOST_FLOPS / row_flops)))
+    device = torch.device("cuda" if is_gpu else "cpu")
+    torch.set_flush_denormal(True)
+    model = build_module(config, data, data.num_steps).model.to(device)
+    batch = _moved(data.batches()[data.num_steps - 1], rows, device)
+    is_bf16 = precision_of(config).startswith("bf16")
+
+    def seconds(num_rows: int) -> float:
+        started_s = time.perf_counter()
+        with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
+            loss = model(_moved(batch, num_rows, device)).objective
+        loss.backward()
+        if is_gpu:
+            torch.cuda.synchronize()
+        return time.perf_counter() - started_s
+
+    seconds(1)
+    forward_backward_s = min(seconds(rows), seconds(rows))
+    step_s = forward_backward_s * num_rows / rows + _optimizer_s(config, model)
+    return Speed(step_s=step_s, num_rows=rows, device=str(device))
+
+
+def _optimizer_s(config: RunConfig, model: EncoderDecoder) -> float:
+    optimizer = config.optimized_by.build(model)
+    optimizer.step()
+    started_s = time.perf_counter()
+    optimizer.step()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter() - started_s
+
+
+def _moved(batch: Batch, num_rows: int, device: torch.device) -> Batch:
+    tensors: dict[str, Any] = {
+        name: field[:num_rows].to(device) for name, field in batch._asdict().items() if isinstance(field, torch.Tensor)
+    }
+    return batch._replace(**tensors)

@@ -1,0 +1,97 @@
+"""How much memory a step takes, from shapes alone; imports no torch.
+
+What is counted was read from the operations of one step, and is held against a measured step by a test.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from corruptions import Lengths
+from denoise.model.config import ModelConfig, num_parameters
+
+_EXACT_BYTES = 4  # weights, gradients and both moments of Adam are float32, whatever the precision of the products
+CHECKPOINT_BYTES_A_PARAMETER = 3 * _EXACT_BYTES
+"""A checkpoint holds each weight and its two moments."""
+
+
+class MemoryEstimate(NamedTuple):
+    """Bytes of one process in a training step, not compiled."""
+
+    weights: int
+    """The model."""
+    gradients: int
+    """Of all weights, as they are at the end of the backward pass."""
+    optimizer: int
+    """Adam's two moments."""
+    activations: int
+    """What the layers keep for the backward pass, as it is at its start."""
+    logits: int
+    """Logits, their logarithms and their gradient, at the end of the forward pass."""
+    keeps_gradients: bool = False
+    """Whether gradients stay from step to step, as where DDP adds them up in buffers of its own."""
+
+    @property
+    def peak(self) -> int:
+        """The most at one time: activations go as gradients come, unless these are there already."""
+        for_backward, gradients = self.activations + self.logits, self.gradients
+        most = for_backward + gradients if self.keeps_gradients else max(for_backward, gradients)
+        return self.weights + self.optimizer + most
+
+
+def memory_estimate(
+    config: ModelConfig,
+    vocab_size: int,
+    lengths: Lengths,
+    num_rows: int,
+    *,
+    is_bf16: bool = False,
+    num_shards: int = 1,
+    num_processes: int = 1,
+) -> MemoryEstimate:
+    """Bytes of a process that is given `num_rows` windows a step, and holds one of `num_shards` shards.
+
+    Layers are whole while they compute: of several shards each process holds the largest layer besides its own
+    share. float32 is meant where not is_bf16; with bf16 the matrix products and attention are bfloat16, and the
+    residual stream and the norms stay float32.
+    """
+    weights = num_parameters(config, vocab_size) * _EXACT_BYTES
+    layer = config.d_model * (8 * config.attention_width + 3 * config.d_ff) * _EXACT_BYTES
+    per_token = activation_bytes(config, lengths, is_bf16=is_bf16)
+    activations = num_rows * (lengths.source * per_token.source + lengths.target * per_token.target)
+    # At most at once: the logarithms, their gradient and that of the logits; of bfloat16 logits a copy besides.
+    of_logits = vocab_size * (3 * _EXACT_BYTES + (2 if is_bf16 else 0))
+    whole_layer = layer if num_shards > 1 else 0
+    return MemoryEstimate(
+        weights=weights // num_shards + whole_layer,
+        gradients=weights // num_shards + whole_layer,
+        optimizer=2 * weights // num_shards,
+        activations=round(activations),
+        logits=num_rows * lengths.target * of_logits,
+        keeps_gradients=num_processes > num_shards,
+    )
+
+
+def activation_bytes(config: ModelConfig, lengths: Lengths, *, is_bf16: bool) -> Lengths:
+    """Bytes kept for the backward pass a token of the source and of the target, over all layers.
+
+    Of each norm its input, the scaled input and its output; of attention what q, k, v were cut from, q and k as
+    they were turned, and the mixed values; of a feed-forward gate and value, and what becomes of them.
+    """
+    mixed = 2 if is_bf16 else _EXACT_BYTES
+    norm = config.d_model * (3 * _EXACT_BYTES + (2 if is_bf16 else 0))
+    attention = config.attention_width * mixed
+    feed_forward = 4 * config.d_ff * mixed
+    is_turned = config.positions == "rope"
+    own = attention * (6 if is_turned else 4)
+
+    def scores(num_keys: int) -> int:  # only a learned bias makes torch write them down: the weights and the mask
+        return 0 if is_turned else 2 * config.num_heads * num_keys * mixed
+
+    encoder_layer = 2 * norm + own + feed_forward + scores(lengths.source)
+    decoder_layer = 3 * norm + own + 2 * attention + feed_forward + scores(lengths.target)
+    keys_and_values = 2 * config.num_decoder_layers * attention
+    return Lengths(
+        source=config.num_encoder_layers * encoder_layer + norm + keys_and_values,
+        target=config.num_decoder_layers * decoder_layer + norm,
+    )
