@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from data_prep.errors import BadInput
 from data_prep.vocab import Vocab
 from denoise.feed.batch import IGNORED, Batch
 from denoise.feed.counts import counts_of
+from denoise.feed.documents import documents_of, start_anew
 from denoise.feed.phases import Phase, Pieces, phase_at
 from denoise.feed.room import Room
 from denoise.feed.windows import Windows
@@ -31,13 +32,39 @@ class Visit(NamedTuple):
     example: Example
 
 
+class Share(NamedTuple):
+    """Which rows of each batch are those of one process."""
+
+    rank: int = 0
+    """Its number, from 0."""
+    world_size: int = 1
+    """How many processes there are."""
+
+    def rows_of(self, batch_size: int) -> tuple[int, int]:
+        """The first row and the number of rows. Raises BadInput for a batch that does not divide.
+
+        >>> Share(rank=1, world_size=2).rows_of(16)
+        (8, 8)
+        """
+        if batch_size % self.world_size:
+            raise BadInput(
+                f"a batch of {batch_size} does not divide over {self.world_size} processes; "
+                f"choose a batch_size that is a multiple of {self.world_size}"
+            )
+        num_rows = batch_size // self.world_size
+        return self.rank * num_rows, num_rows
+
+
+ALONE = Share()
+
+
 class Batches(Dataset):
     """Every batch of a run by its number; rank, workers and the point of resumption change nothing.
 
     Batch k of the whole run holds visits k * B .. (k + 1) * B - 1, where B is the batch size over all ranks;
-    rank r of W takes the r-th part of them. Its corruption is that of step k. `num_batches` is the whole run's,
+    each takes its share of them. Its corruption is that of step k. `num_batches` is the whole run's,
     also when iteration starts late: the training loop counts batches from the run's first. `first_batch` is the
-    number of the batch that holds visit 0.
+    number of the batch that holds visit 0. With `keep_apart` the batch tells the document of each place.
     """
 
     def __init__(
@@ -48,22 +75,17 @@ class Batches(Dataset):
         batch_size: int,
         num_batches: int,
         first_batch: int = 0,
-        rank: int = 0,
-        world_size: int = 1,
+        share: Share = ALONE,
+        keep_apart: bool = False,
     ) -> None:
-        if batch_size % world_size:
-            raise BadInput(
-                f"a batch of {batch_size} does not divide over {world_size} processes; "
-                f"choose a batch_size that is a multiple of {world_size}"
-            )
         self.windows = windows
         self.room = room
         self.vocab: Vocab = windows.store.vocab
         self.batch_size = batch_size
         self.num_batches = num_batches
         self._first_batch = first_batch
-        self._first_row = rank * (batch_size // world_size)
-        self._num_rows = batch_size // world_size
+        self.keep_apart = keep_apart
+        self._first_row, self._num_rows = share.rows_of(batch_size)
 
     def __len__(self) -> int:
         return self.num_batches
@@ -76,7 +98,13 @@ class Batches(Dataset):
         rows, parts = self._rows(visits, step)
         pad_to = self.room.pad_to
         out = corrupt_rows(parts, rows, self.vocab, seed=self.windows.seed, pad_to=pad_to)
-        return self._batch(rows, out)
+        batch = self._batch(rows, out)
+        if not self.keep_apart:
+            return batch
+        documents = documents_of(out, parts, rows.parts, self.vocab)
+        start_anew(out, documents, self.vocab.pad)  # in place, in the memory of the batch
+        source, target = map(torch.from_numpy, documents)
+        return batch._replace(source_documents=source, target_documents=target)
 
     def visit(self, visit: int, step: int = 0) -> Visit:
         """One window of the run and what becomes of it at a step: a row of its batch, as people look at it."""
@@ -133,7 +161,7 @@ class Batches(Dataset):
 class PhasedBatches(Dataset):
     """Every batch of a run with phases by its number: batch k is that of the phase of step k."""
 
-    def __init__(self, windows: Windows, phases: Sequence[Phase], *, rank: int = 0, world_size: int = 1) -> None:
+    def __init__(self, windows: Windows, phases: Sequence[Phase], **options: Any) -> None:
         self.phases = phases
         self._batches = [
             Batches(
@@ -142,8 +170,7 @@ class PhasedBatches(Dataset):
                 batch_size=phase.shape.batch_size,
                 num_batches=phase.first_step + phase.num_steps,
                 first_batch=phase.first_step,
-                rank=rank,
-                world_size=world_size,
+                **options,
             )
             for phase in phases
         ]
@@ -168,9 +195,9 @@ class HeldOutBatches(Batches):
     """
 
     def __init__(
-        self, windows: Windows, room: Room, *, batch_size: int, num_windows: int, step: int = 0, **share: int
+        self, windows: Windows, room: Room, *, batch_size: int, num_windows: int, step: int = 0, **options: Any
     ) -> None:
-        super().__init__(windows, room, batch_size=batch_size, num_batches=-(-num_windows // batch_size), **share)
+        super().__init__(windows, room, batch_size=batch_size, num_batches=-(-num_windows // batch_size), **options)
         self.num_windows = num_windows
         self.step = step
 

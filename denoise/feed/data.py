@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import lightning
 import numpy as np
@@ -13,7 +13,9 @@ from torch.utils.data import DataLoader, Sampler
 
 from corruptions import Corruption
 from data_prep.tokens import TokenStore
-from denoise.feed.batches import Batches, HeldOutBatches, PhasedBatches
+from denoise.feed.ahead import Ahead
+from denoise.feed.batches import ALONE, Batches, HeldOutBatches, PhasedBatches, Share
+from denoise.feed.documents import demand_apart
 from denoise.feed.phases import Phase, PhaseConfig, phases_of, shapes_of, tokens_before
 from denoise.feed.windows import Windows
 
@@ -57,6 +59,10 @@ class FeedConfig:
     and counted in the budget (target_padding in metrics.jsonl). With a smaller number, parts that say more get
     shorter windows instead, and pad their sources: 36 % of the encoder's places at a target of 128.
     """
+    pad_target_to: int = 1
+    """Places of a target are a multiple of this."""
+    documents: Literal["joined", "apart"] = "joined"
+    """Whether documents that share a window see each other."""
     batch_size: int = 32
     """Windows a step, over all processes."""
     num_held_out_windows: int = 256
@@ -66,7 +72,8 @@ class FeedConfig:
     seed: int = 1
     """Order of the windows, and noise."""
     num_workers: int = 0
-    """Processes that corrupt ahead of the training step."""
+    """Processes that corrupt ahead of the training step; 0: a thread does, which is enough but for plug-ins in plain
+    Python."""
     phases: tuple[PhaseConfig, ...] = ()
     """What comes before source_len and batch_size are these."""
 
@@ -90,7 +97,7 @@ class DenoisingData(lightning.LightningDataModule):
         self.vocab = store.vocab
         self.num_steps = 0
         last = PhaseConfig(source_len=config.source_len, target_len=config.target_len, batch_size=config.batch_size)
-        self._shapes = shapes_of(corruption, config.phases, last)
+        self._shapes = shapes_of(corruption, config.phases, last, pad_target_to=config.pad_target_to)
         self.phases: tuple[Phase, ...] = ()
         self.room = self._shapes[-1].room
         self.lengths = self.room.pad_to
@@ -100,6 +107,9 @@ class DenoisingData(lightning.LightningDataModule):
         self.num_held_out_windows = min(config.num_held_out_windows, len(self.held_out_windows))
         for shape in self._shapes:
             shape.room.check(self.vocab)
+        self.keep_apart = config.documents == "apart"
+        for part in self.room.parts if self.keep_apart else ():
+            demand_apart(part)
 
     def spend(self, budget_tokens: int) -> int:
         """Set and return the number of steps, the most that cost no more than so many tokens."""
@@ -143,21 +153,25 @@ class DenoisingData(lightning.LightningDataModule):
             f"only; a multiple of {period} gives every batch its share"
         )
 
-    def train_dataloader(self) -> DataLoader:
+    def train_dataloader(self) -> Ahead | DataLoader:
         """Batches from the trainer's global step on."""
         first = self.trainer.global_step if self.trainer else 0
-        return self._loader(self.batches(), From(first, num_batches=self.num_steps), self.config.num_workers)
+        if self.config.num_workers:
+            return self._loader(self.batches(), From(first, num_batches=self.num_steps), self.config.num_workers)
+        has_gpu = torch.cuda.is_available()
+        device = self.trainer.strategy.root_device if has_gpu and self.trainer else torch.device("cpu")
+        return Ahead(self.batches(), first, device)
 
     def batches(self) -> Batches | PhasedBatches:
         """This process's batches of the run."""
         if len(self.phases) > 1:
-            return PhasedBatches(self.train_windows, self.phases, **self._share())
+            return PhasedBatches(self.train_windows, self.phases, **self._options())
         return Batches(
             self.train_windows,
             self.room,
             batch_size=self.config.batch_size,
             num_batches=self.num_steps,
-            **self._share(),
+            **self._options(),
         )
 
     def batches_at(self, step: int) -> Batches:
@@ -177,14 +191,13 @@ class DenoisingData(lightning.LightningDataModule):
             batch_size=self.config.batch_size,
             num_windows=self.num_held_out_windows,
             step=self.num_steps,
-            **self._share(),
+            **self._options(),
         )
 
-    def _share(self) -> dict[str, int]:
-        """Which part of each batch is this process's."""
-        if not self.trainer:
-            return {"rank": 0, "world_size": 1}
-        return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
+    def _options(self) -> dict[str, Any]:
+        """What all batches of this process have in common."""
+        share = Share(self.trainer.global_rank, self.trainer.world_size) if self.trainer else ALONE
+        return {"share": share, "keep_apart": self.keep_apart}
 
     def _loader(self, batches: torch.utils.data.Dataset, sampler: Sampler | None, num_workers: int) -> DataLoader:
         return DataLoader(

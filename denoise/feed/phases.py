@@ -101,7 +101,9 @@ class Pieces:
         return Places(places.epochs, places.numbers + (pieces << _PIECE_SHIFT), starts)
 
 
-def shapes_of(corruption: Corruption, first: Sequence[PhaseConfig], last: PhaseConfig) -> list[Shape]:
+def shapes_of(
+    corruption: Corruption, first: Sequence[PhaseConfig], last: PhaseConfig, *, pad_target_to: int = 1
+) -> list[Shape]:
     """The shapes of a run's phases; what the first ones leave out is as in the last. Raises BadPhases."""
     shares = [phase.share for phase in first]
     if sum(shares) >= 1:
@@ -115,7 +117,8 @@ def shapes_of(corruption: Corruption, first: Sequence[PhaseConfig], last: PhaseC
         target_len = phase.target_len or (last.target_len if phase.source_len is None else None)
         source_len, batch_size = phase.source_len or last.source_len, phase.batch_size or last.batch_size
         assert source_len and batch_size, "the last phase leaves nothing out"
-        shapes.append(Shape(Room(corruption, source_len, target_len), batch_size, phase.share))
+        room = Room(corruption, source_len, target_len, pad_target_to=pad_target_to)
+        shapes.append(Shape(room, batch_size, phase.share))
     return shapes
 
 

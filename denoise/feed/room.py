@@ -35,19 +35,23 @@ class Room:
     (Lengths(source=512, target=512), 908)
 
     Every part gets as many raw tokens as its own `fit` says, so that all of them fill the encoder. The decoder
-    has room for the part that says most; targets of the others are padded. While an option changes with the
-    step, a window never gets more tokens than at the ends of its schedule.
+    has room for the part that says most, and up to the next multiple of pad_target_to; targets are padded. While an
+    option changes with the step, a window never gets more tokens than at the ends of its schedule.
 
     Raises BadCorruption where no text fits.
     """
 
-    def __init__(self, corruption: Corruption, source_len: int, target_len: int | None = None) -> None:
+    def __init__(
+        self, corruption: Corruption, source_len: int, target_len: int | None = None, *, pad_target_to: int = 1
+    ) -> None:
         self.corruption = corruption
         variants = corruption.variants()
         # Pairs rather than a dictionary: parts may hold lists, and identities do not survive a trip to a worker.
         self._fitting = [(variant, variant.fit(source_len, target_len)) for variant in variants]
         longest = [variant.longest(window_len) for variant, window_len in self._fitting]
-        self.pad_to = Lengths(max(each.source for each in longest), max(each.target for each in longest))
+        most_said = max(each.target for each in longest)
+        self._longest = Lengths(max(each.source for each in longest), most_said)
+        self.pad_to = self._longest._replace(target=-(-most_said // pad_target_to) * pad_target_to)
         self.stride = max(window_len for _, window_len in self._fitting)
         self._schedules = schedules_in(corruption)
         self._current: tuple[list[float], Corruption] | None = None
@@ -98,7 +102,7 @@ class Room:
         for known, window_len in (*self._fitting, *self._now_fitting):
             if known is part:
                 return window_len
-        window_len = _longest_window(part, self.pad_to, self.stride)
+        window_len = _longest_window(part, self._longest, self.stride)
         self._now_fitting = [*self._now_fitting[-63:], (part, window_len)]
         return window_len
 
@@ -107,9 +111,10 @@ class Room:
         if not self._schedules:
             return self.corruption.at(step)
         values = [schedule.at(step) for schedule in self._schedules]
-        if self._current is None or self._current[0] != values:
-            self._current = values, self.corruption.at(step)
-        return self._current[1]
+        current = self._current  # read once: another thread may score while this one makes batches ahead
+        if current is None or current[0] != values:
+            current = self._current = values, self.corruption.at(step)
+        return current[1]
 
     def _numbered(
         self, current: Corruption, seed: int, epochs: np.ndarray, windows: np.ndarray

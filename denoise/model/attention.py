@@ -5,27 +5,20 @@ Axes: B batch · T queries · S keys · L decoder layers · D width · H heads �
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from denoise.model.config import ModelConfig
 from denoise.model.layers import Projection
-from denoise.model.positions import Rotation
+from denoise.model.sight import Sight, attend_flexibly
 
-
-class Sight(NamedTuple):
-    """What the queries of a stack may look at, and how far away it is; made once for all its layers."""
-
-    mask: Tensor | None = None
-    """[B or 1, H or 1, T or 1, S]: bool, true where a query may look, or float, added to the scores."""
-    is_causal: bool = False
-    """Query t sees keys 0 .. t; never together with a mask, which would keep the fast kernels away."""
-    rotation: Rotation | None = None
-    """Turns queries, and keys with them unless the keys come from another stack."""
+_WITHOUT_CUDNN = partial(sdpa_kernel, [SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH])
 
 
 class Memory(NamedTuple):
@@ -35,8 +28,10 @@ class Memory(NamedTuple):
     """[B, S, L, H, K]."""
     values: Tensor
     """[B, S, L, H, K]."""
-    mask: Tensor | None
-    """bool [B, 1, 1, S], true at tokens. None: no padding."""
+    mask: Tensor | None = None
+    """bool [B, S], true at tokens. None: no padding."""
+    documents: Tensor | None = None
+    """int32 [B, S]: the document of each place. None: they are not told apart."""
 
 
 @dataclass
@@ -78,20 +73,29 @@ class Attention(nn.Module):
 
     def attend(self, q: Tensor, k: Tensor, v: Tensor, sight: Sight) -> Tensor:
         """Mix values [B, S, H, K] by the likeness of queries [B, T, H, K] and keys, into [B, T, D]."""
+        q, k, v = (x.transpose(1, 2) for x in (q, k, v))
+        if sight.flexible is not None:
+            mixed = attend_flexibly(q, k, v, sight.flexible, self.scale)
+        else:
+            mixed = self._attend_plainly(q, k, v, sight)
+        out: Tensor = self.out(mixed.transpose(1, 2).flatten(-2))
+        return out
+
+    def _attend_plainly(self, q: Tensor, k: Tensor, v: Tensor, sight: Sight) -> Tensor:
         mask = sight.mask
         if mask is not None and mask.is_floating_point():
             mask = mask.to(q.dtype)
-        mixed = F.scaled_dot_product_attention(
-            q.transpose(1, 2),
-            k.transpose(1, 2),
-            v.transpose(1, 2),
-            attn_mask=mask,
-            is_causal=sight.is_causal,
-            dropout_p=self.dropout if self.training else 0.0,
-            scale=self.scale,
-        )
-        out: Tensor = self.out(mixed.transpose(1, 2).flatten(-2))
-        return out
+        # With a mask cuDNN's backward pass is wrong at some lengths (pytorch/pytorch#196678) and gives the mask none.
+        with _WITHOUT_CUDNN() if mask is not None and q.is_cuda else nullcontext():
+            return F.scaled_dot_product_attention(
+                q,
+                k,
+                v,
+                attn_mask=mask,
+                is_causal=sight.is_causal,
+                dropout_p=self.dropout if self.training else 0.0,
+                scale=self.scale,
+            )
 
 
 class SelfAttention(Attention):
@@ -124,20 +128,9 @@ class CrossAttention(Attention):
         super().__init__(config)
         self.query = Projection(config.d_model, ((config.attention_width, query_std(config)),))
 
-    def forward(self, x: Tensor, memory: Memory, layer: int, rotation: Rotation | None) -> Tensor:
+    def forward(self, x: Tensor, memory: Memory, layer: int, sight: Sight) -> Tensor:
         """Map [B, T, D] to [B, T, D], reading the memory made for this layer."""
         q = self.query(x).unflatten(-1, self.head_shape)
-        if rotation is not None:
-            q = rotation.turn(q)
-        return self.attend(q, memory.keys[:, :, layer], memory.values[:, :, layer], Sight(memory.mask))
-
-
-def no_looking_ahead(num_queries: int, num_keys: int, device: torch.device) -> Tensor:
-    """float [T, S] for the last T of S places: 0 where they may look, minus infinity at those behind them.
-
-    >>> no_looking_ahead(2, 3, torch.device("cpu"))
-    tensor([[0., 0., -inf],
-            [0., 0., 0.]])
-    """
-    forbidden = torch.full((num_queries, num_keys), -torch.inf, device=device)
-    return forbidden.triu(1 + num_keys - num_queries)
+        if sight.rotation is not None:
+            q = sight.rotation.turn(q)
+        return self.attend(q, memory.keys[:, :, layer], memory.values[:, :, layer], sight)

@@ -29,6 +29,10 @@ class Projection(nn.Linear):
     def reset_parameters(self) -> None:
         """Leave the weight unset."""
 
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [..., width] to [..., rows] in the number format of x, whatever the weight is kept in."""
+        return F.linear(x, self.weight.to(x.dtype))
+
     def initialise(self, generator: torch.Generator) -> None:
         """Draw every matrix from N(0, std²), in float32 on the CPU, so that all devices start alike."""
         drawn = torch.randn(self.weight.shape, generator=generator, device="cpu")

@@ -83,15 +83,23 @@ class RelativeBias(nn.Module):
             self.table.copy_(torch.randn(self.table.shape, generator=generator, device="cpu") * self.std)
 
     def forward(self, num_queries: int, num_keys: int, first_query: int = 0) -> Tensor:
-        """The bias [1, H, T, S] of queries first_query, first_query + 1, ... and keys 0, 1, ...
+        """The bias by distance [H, T + S - 1] of queries first_query, first_query + 1, ... and keys 0, 1, ...
 
-        Each distance is looked up once and laid out along its diagonal: looking up every pair would make the
-        backward pass add T × S times into the few rows of the table.
+        Each distance is looked up once: looking up every pair would make the backward pass add T × S times into
+        the few rows of the table.
         """
         nearest_start = -(first_query + num_queries - 1)
         distances = torch.arange(nearest_start, num_keys - first_query, device=self.table.device)
         buckets = bucket(
             distances, num_buckets=len(self.table), max_distance=self.max_distance, both_ways=self.both_ways
         )
-        by_distance = self.table[buckets].T  # [H, T + S - 1]
-        return by_distance.unfold(-1, num_keys, 1).flip(1).unsqueeze(0)
+        return self.table[buckets].T
+
+
+def laid_out(by_distance: Tensor, num_keys: int) -> Tensor:
+    """[1, H, T, S] of a bias by distance [H, T + S - 1], laid out along the diagonals.
+
+    >>> laid_out(torch.tensor([[-1, 0, 1, 2]]), num_keys=3).tolist()
+    [[[[0, 1, 2], [-1, 0, 1]]]]
+    """
+    return by_distance.unfold(-1, num_keys, 1).flip(1).unsqueeze(0)

@@ -14,7 +14,7 @@ from denoise.train.optim.schedule import ScheduleConfig
 
 WITHOUT_EFFECT_ON_THE_RESULT = (
     *("num_workers", "log_every", "save_every", "tracking", "project"),
-    *("device", "devices", "num_nodes", "strategy"),
+    *("device", "devices", "num_nodes", "strategy", "compile"),
 )
 """Fields of RunConfig that may differ between a run and its continuation, and between equal cells of a grid.
 
@@ -40,6 +40,13 @@ class RunConfig:
     target_len: int | None = None
     """Most tokens the decoder says. Left out: as many as the corruption needs; in a mixture, as many as the part
     that says most, and the targets of the others are padded."""
+    pad_target_to: int = 1
+    """Places of a target are a multiple of this; those behind its end cost compute and budget and are not scored. 128
+    is what the fastest attention kernels of GPUs want: 114 become 128. Sources are made by source_len."""
+    documents: Literal["joined", "apart"] = "joined"
+    """Whether documents that share a window see each other. joined: windows are cut from one long text, and nothing
+    stands in the way of the fastest kernels. apart: a place sees its own document only, in encoder, decoder and
+    between them, and every document's decoder starts from pad; at the same number of tokens a step it is slower."""
     batch_size: int = 32
     """Windows a step, over all processes."""
     budget_tokens: int = 100_000_000
@@ -67,8 +74,12 @@ class RunConfig:
     num_reconstructions: int = 6
     """Held-out windows written out at each evaluation: corrupted, rebuilt, original."""
     precision: Literal["auto", "32-true", "bf16-mixed"] = "auto"
-    """Number format of the arithmetic. auto: bf16-mixed on a GPU, 32-true elsewhere. float16 is not offered:
-    the activations of T5 leave its range."""
+    """Number format of the arithmetic. 32-true: float32. bf16-mixed: the model computes in bfloat16; weights, their
+    gradients and the optimizer stay in float32, and so does the loss. auto: bf16-mixed on a GPU, 32-true elsewhere.
+    float16 is not offered: the activations of T5 leave its range."""
+    compile: Literal["auto", "on", "off"] = "auto"
+    """Whether torch.compile makes one kernel of many. It takes a minute at the start, and rounds differently. auto: on
+    a GPU only. In YAML, on and off stand in quotes."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute; auto takes the first accelerator there is."""
     devices: int | Literal["auto"] = "auto"
@@ -79,7 +90,8 @@ class RunConfig:
     """How processes share the work. ddp: each holds the whole model, gradients are added up. fsdp2: each holds a
     share of weights and optimizer, and layers are put together while they compute. auto: ddp, if there are several."""
     num_workers: int = 0
-    """Processes that corrupt ahead of the training step; the batches are the same with any number."""
+    """Processes that corrupt ahead of the training step; 0: a thread does, which is enough but for plug-ins in plain
+    Python. The batches are the same with any number."""
     log_every: int = 10
     """Steps between two lines of metrics.jsonl."""
     save_every: int = 200
@@ -90,9 +102,14 @@ class RunConfig:
     """Weights & Biases project."""
 
     def __post_init__(self) -> None:
+        if self.precision not in ("auto", "32-true", "bf16-mixed"):
+            raise BadRun(
+                f"precision is {self.precision!r}; choose auto, 32-true or bf16-mixed (float16 is not offered: the "
+                "activations of T5 leave its range)"
+            )
         for name in ("source_len", "batch_size", "budget_tokens", "num_evaluations", "num_held_out_windows"):
             _require(self, name, at_least=1)
-        for name in ("log_every", "save_every"):
+        for name in ("log_every", "save_every", "pad_target_to"):
             _require(self, name, at_least=1)
         for name in ("num_workers", "num_reconstructions", "seed", "z_loss"):
             _require(self, name, at_least=0)

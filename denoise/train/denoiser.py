@@ -52,7 +52,7 @@ class Denoiser(lightning.LightningModule):
 
     def training_step(self, batch: Batch, batch_number: int) -> Tensor:
         """What the optimizer lowers: nats a target token, and the penalty if there is one."""
-        loss: LossSum = self.model(batch, self.z_loss)
+        loss: LossSum = self.model(batch.for_model(), self.z_loss)
         loss = loss._replace(num_tokens=summed(loss.num_tokens))
         self.last_loss = loss.nats_per_token.detach()
         self.last_penalty = (loss.penalty / loss.num_tokens).detach()
@@ -66,7 +66,8 @@ class Denoiser(lightning.LightningModule):
 
     def validation_step(self, batch: Batch, batch_number: int) -> None:
         """Add a batch to the held-out sums; they are divided when they are shown."""
-        self.held_out = self.held_out + score(self.model.logits(batch), batch, self.token_bytes)
+        # Not the compiled forward: the last batch has fewer rows, and would have it compiled anew.
+        self.held_out = self.held_out + score(self.model.token_nats(batch.for_model()), batch, self.token_bytes)
 
     def on_validation_epoch_end(self) -> None:
         """Put the sums of all processes together."""

@@ -19,6 +19,7 @@ from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from denoise.train.config import BadRun, RunConfig
+from denoise.train.execution import execution_of
 from denoise.train.processes import BadProcesses, Processes
 from denoise.train.sharding import Sharded
 
@@ -42,11 +43,11 @@ def build_trainer(
     # Denormal numbers make some CPU matrix products fifty times slower; on a GPU this does nothing.
     torch.set_flush_denormal(True)
     trainer = lightning.Trainer(
-        accelerator=config.device if config.device != "cuda" else "gpu",
+        accelerator=execution_of(config).device.type,
         devices=processes.num_here,
         num_nodes=processes.num_nodes,
         strategy=_strategy(config, processes),
-        precision=precision_of(config),
+        precision="32-true",  # of weights and optimizer; the model itself casts what it computes with
         max_steps=num_steps,
         max_epochs=1,
         val_check_interval=evaluate_every,
@@ -67,11 +68,6 @@ def build_trainer(
 def on_gpu(config: RunConfig) -> bool:
     """Whether the run computes on a GPU of NVIDIA or AMD."""
     return config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
-
-
-def precision_of(config: RunConfig) -> Any:
-    """The number format, auto resolved."""
-    return config.precision if config.precision != "auto" else ("bf16-mixed" if on_gpu(config) else "32-true")
 
 
 def check_processes(config: RunConfig, processes: Processes) -> None:

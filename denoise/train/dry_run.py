@@ -20,7 +20,8 @@ from denoise.feed.phases import Shape
 from denoise.model.config import training_flops
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.train.config import RunConfig
-from denoise.train.devices import check_processes, on_gpu, precision_of
+from denoise.train.devices import check_processes
+from denoise.train.execution import Execution, execution_of, set_up
 from denoise.train.memory import CHECKPOINT_BYTES_A_PARAMETER, MemoryEstimate, memory_estimate
 from denoise.train.pretrain import build_data, build_module, spend
 from denoise.train.processes import Processes
@@ -101,6 +102,7 @@ def dry_run(config: RunConfig, *, measure: bool) -> DryRun:
     check_processes(config, processes)
     data = build_data(config)
     spend(config, data)
+    execution = execution_of(config)
     num_rows = config.batch_size // processes.num_all
     step_flops = _flops_of(config, data, data.phases[-1].shape)
     return DryRun(
@@ -114,13 +116,13 @@ def dry_run(config: RunConfig, *, measure: bool) -> DryRun:
             data.vocab.size,
             data.lengths,
             num_rows,
-            is_bf16=precision_of(config).startswith("bf16"),
+            is_bf16=execution.dtype == torch.bfloat16,
             num_shards=processes.num_all if config.strategy == "fsdp2" else 1,
             num_processes=processes.num_all,
         ),
         counts=_counts(data),
         drawing=_first_window(config, data),
-        speed=_speed(config, data, num_rows, step_flops // config.batch_size) if measure else None,
+        speed=_speed(config, data, execution, num_rows, step_flops // config.batch_size) if measure else None,
     )
 
 
@@ -151,31 +153,29 @@ def _first_window(config: RunConfig, data: DenoisingData) -> Drawing:
     return drawn(subject, objective, seed=config.seed, epoch=visit.epoch, window=visit.number)
 
 
-def _speed(config: RunConfig, data: DenoisingData, num_rows: int, row_flops: int) -> Speed | None:
+def _speed(config: RunConfig, data: DenoisingData, execution: Execution, num_rows: int, row_flops: int) -> Speed | None:
     """The faster of two real steps after a first one; on a CPU of as many rows as take a few seconds.
 
     None where a single row would take too long.
     """
-    is_gpu = on_gpu(config)
+    device = execution.device
+    is_gpu = device.type == "cuda"
     if row_flops > _MOST_FLOPS_A_ROW and not is_gpu:
         return None
     rows = num_rows if is_gpu else min(num_rows, max(1, int(_MOST_FLOPS / row_flops)))
-    device = torch.device("cuda" if is_gpu else "cpu")
     torch.set_flush_denormal(True)
     model = build_module(config, data, data.num_steps).model.to(device)
     batch = _moved(data.batches()[data.num_steps - 1], rows, device)
-    is_bf16 = precision_of(config).startswith("bf16")
+    set_up(model, execution)
 
     def seconds(num_rows: int) -> float:
         started_s = time.perf_counter()
-        with torch.autocast(device.type, torch.bfloat16, enabled=is_bf16):
-            loss = model(_moved(batch, num_rows, device)).objective
-        loss.backward()
+        model(_moved(batch, num_rows, device).for_model(), config.z_loss).objective.backward()
         if is_gpu:
             torch.cuda.synchronize()
         return time.perf_counter() - started_s
 
-    seconds(1)
+    seconds(rows)  # which compiles, or fills the caches
     forward_backward_s = min(seconds(rows), seconds(rows))
     step_s = forward_backward_s * num_rows / rows + _optimizer_s(config, model)
     return Speed(step_s=step_s, num_rows=rows, device=str(device))

@@ -21,6 +21,7 @@ from denoise.train.callbacks import Checkpoints, Journal, WholeFiles
 from denoise.train.config import BadRun, RunConfig
 from denoise.train.denoiser import Denoiser
 from denoise.train.devices import build_trainer, check_processes, unused_gpus
+from denoise.train.execution import execution_of, set_up, shape_advice
 from denoise.train.processes import Processes
 from denoise.train.progress import Progress
 from denoise.train.run_folder import RunFolder
@@ -51,10 +52,12 @@ def pretrain(
         data = build_data(config)
         run.check_data(data.store.fingerprint, config.data)
         spend(config, data)
+        execution = execution_of(config)
         # Only now: values that make no run must not keep the folder from the corrected ones.
         if processes.is_first:
             run.claim(resolved)
         module = build_module(config, data, data.num_steps)
+        set_up(module.model, execution)
         tracking = Tracking(
             folder,
             mode=config.tracking if processes.is_first else "off",
@@ -62,7 +65,8 @@ def pretrain(
             config=resolved,
             cell=run.cell(config.seed),
         )
-        for line in filter(None, (tracking.hint, data.advice, unused_gpus(config, processes))):
+        advice = (data.advice, shape_advice(data.lengths, execution.device), unused_gpus(config, processes))
+        for line in filter(None, (tracking.hint, execution.describe(config), *advice)):
             console.print(line, highlight=False, soft_wrap=True)
         progress = Progress(folder.name, data.num_steps, console)
         _fit(config, run, data, module, tracking, progress, processes)
@@ -90,6 +94,8 @@ def build_data(config: RunConfig) -> DenoisingData:
         FeedConfig(
             source_len=config.source_len,
             target_len=config.target_len,
+            pad_target_to=config.pad_target_to,
+            documents=config.documents,
             batch_size=config.batch_size,
             num_held_out_windows=config.num_held_out_windows,
             num_reconstructions=config.num_reconstructions,

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from denoise.feed.batch import IGNORED, Batch
-from denoise.train.loss import token_nats
 
 
 class Scores(NamedTuple):
@@ -60,13 +59,13 @@ class Scores(NamedTuple):
         )
 
 
-def score(logits: Tensor, batch: Batch, token_bytes: Tensor) -> Scores:
+def score(nats: Tensor, batch: Batch, token_bytes: Tensor) -> Scores:
     """The sums of one batch, a part of its mixture each.
 
-    `logits` is float[B, T, V], `token_bytes` int[V] the UTF-8 length of each id's text.
+    `nats` is float[B, T], the cross-entropy of each place; `token_bytes` int[V] the UTF-8 length of each id's text.
     """
-    zero = Scores.zero(logits.device)
-    nats = token_nats(logits, batch.target).to(zero.nats.dtype)
+    zero = Scores.zero(nats.device)
+    nats = nats.to(zero.nats.dtype)
     is_target = batch.target != IGNORED
     is_noise = is_target & batch.target_is_noise if batch.target_is_noise is not None else torch.zeros_like(is_target)
     num_bytes = token_bytes[batch.target.clamp(min=0)].to(zero.nats.dtype)

@@ -37,7 +37,8 @@ def shard(model: EncoderDecoder, mesh: DeviceMesh) -> None:
     fully_shard(model, mesh=mesh)
     # Scoring calls it in place of forward. Not so encode and decode: decode is given tensors that want gradients,
     # and FSDP2 would share the outer weights out again once it has those, before encode's backward pass needs them.
-    register_fsdp_forward_method(model, "logits")
+    for name in ("logits", "token_nats"):
+        register_fsdp_forward_method(model, name)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from denoise.feed.data import DenoisingData
 from denoise.model.config import num_parameters
 from denoise.train.config import RunConfig
 from denoise.train.dry_run import DryRun, dry_run, parameters_by_part
+from denoise.train.execution import execution_of
 from tests.denoise.test_resume import TINY
 
 
@@ -55,7 +56,7 @@ def test_a_model_too_large_for_this_machine_is_not_timed(config: RunConfig, foun
     from denoise.train import dry_run as module
 
     assert found.speed is not None and found.run_s is not None and found.run_s > 0
-    assert module._speed(config, found.data, 4, int(1e13)) is None
+    assert module._speed(config, found.data, execution_of(config), 4, int(1e13)) is None
 
 
 def test_a_checkpoint_is_as_large_as_told(config: RunConfig, found: DryRun, tmp_path: Path) -> None:

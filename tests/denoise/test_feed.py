@@ -24,7 +24,7 @@ from corruptions import (
 from data_prep.tokens import TokenStore
 from data_prep.vocab import Vocab
 from denoise.feed.batch import IGNORED, Batch
-from denoise.feed.batches import Batches, HeldOutBatches
+from denoise.feed.batches import Batches, HeldOutBatches, Share
 from denoise.feed.data import DenoisingData, FeedConfig
 from denoise.feed.room import Room
 from denoise.feed.windows import Windows
@@ -70,7 +70,7 @@ def test_a_row_is_the_window_that_people_are_shown(store: TokenStore) -> None:
 @pytest.mark.parametrize("corruption", [TextInfilling(), *changing().values()])
 def test_ranks_share_the_rows_of_one_process(store: TokenStore, corruption: Corruption) -> None:
     whole = batches_of(store, corruption, 48)[4]
-    parts = [batches_of(store, corruption, 48, rank=rank, world_size=2)[4] for rank in (0, 1)]
+    parts = [batches_of(store, corruption, 48, share=Share(rank, 2))[4] for rank in (0, 1)]
     for name in ("source", "decoder_input", "target"):
         joined = torch.cat([getattr(part, name) for part in parts])
         assert torch.equal(joined, getattr(whole, name))

@@ -10,7 +10,7 @@ import yaml
 from denoise.model.attention import Past, Sight
 from denoise.model.config import ModelConfig
 from denoise.model.encoder_decoder import EncoderDecoder
-from denoise.model.positions import RelativeBias, Rotation
+from denoise.model.positions import RelativeBias, Rotation, laid_out
 from denoise.train.loss import token_loss
 from denoise.train.optim.config import AdamW
 from tests.denoise.small_models import (
@@ -145,9 +145,9 @@ def test_rope_in_cross_sees_a_masked_fragments_distance_from_the_source():
 def test_relative_bias_of_a_later_query_is_the_row_of_the_whole_square(both_ways):
     bias = RelativeBias(small_config("t5_bias", max_distance=24), both_ways=both_ways)
     bias.initialise(torch.Generator().manual_seed(0))
-    square = bias(40, 40)
-    assert torch.equal(bias(1, 40, first_query=17), square[:, :, 17:18])
-    assert torch.equal(bias(3, 40, first_query=17), square[:, :, 17:20])
+    square = laid_out(bias(40, 40), 40)
+    assert torch.equal(laid_out(bias(1, 40, first_query=17), 40), square[:, :, 17:18])
+    assert torch.equal(laid_out(bias(3, 40, first_query=17), 40), square[:, :, 17:20])
     assert torch.equal(square[:, :, 5, 2], square[:, :, 15, 12])
     assert not torch.equal(square[:, :, 5, 2], square[:, :, 5, 1])
     assert torch.equal(square[:, :, 5, 9], square[:, :, 5, 5]) is not both_ways

@@ -181,17 +181,17 @@ def test_counts_stay_on_the_cpu_as_they_are(store: TokenStore) -> None:
 def test_scores_of_the_parts_add_up_to_those_of_the_whole(store: TokenStore) -> None:
     batch = batches_of(store, three_parts(), 64, batch_size=12)[0]
     vocab_size = store.vocab.size
-    logits = torch.randn(*batch.target.shape, vocab_size, generator=torch.Generator().manual_seed(0))
+    nats = torch.rand(batch.target.shape, generator=torch.Generator().manual_seed(0))
     token_bytes = torch.arange(vocab_size)
-    whole = score(logits, batch._replace(parts=None), token_bytes)
+    whole = score(nats, batch._replace(parts=None), token_bytes)
     assert whole.of_parts() == []
-    by_part = Scores.zero("cpu") + score(logits, batch, token_bytes)
+    by_part = Scores.zero("cpu") + score(nats, batch, token_bytes)
     assert by_part.loss == pytest.approx(whole.loss)
     assert by_part.bits_per_byte == pytest.approx(whole.bits_per_byte)
     assert by_part.noise_bits_per_byte == pytest.approx(whole.noise_bits_per_byte)
     for number, part in enumerate(by_part.of_parts()):
         rows = batch.parts == number
         own = Batch(*(column[rows] if isinstance(column, torch.Tensor) else None for column in batch))
-        alone = score(logits[rows], own._replace(parts=None), token_bytes)
+        alone = score(nats[rows], own._replace(parts=None), token_bytes)
         assert part.loss == pytest.approx(alone.loss)
         assert part.noise_bits_per_byte == pytest.approx(alone.noise_bits_per_byte)

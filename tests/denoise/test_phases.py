@@ -9,7 +9,7 @@ import pytest
 
 from corruptions import SpanCorruption
 from data_prep.tokens import TokenStore
-from denoise.feed.batches import PhasedBatches
+from denoise.feed.batches import PhasedBatches, Share
 from denoise.feed.data import DenoisingData, FeedConfig
 from denoise.feed.phases import BadPhases, PhaseConfig, phase_at, phases_of, shapes_of, tokens_before
 from denoise.feed.windows import Windows
@@ -91,7 +91,7 @@ def test_tokens_are_counted_as_they_are_spent(store: TokenStore) -> None:
 
 def test_ranks_share_the_rows_of_every_phase(store: TokenStore) -> None:
     whole = phased(store, HALVES, PhaseConfig(share=0.2, batch_size=2))
-    halves = [phased(store, HALVES, PhaseConfig(share=0.2, batch_size=2), rank=rank, world_size=2) for rank in (0, 1)]
+    halves = [phased(store, HALVES, PhaseConfig(share=0.2, batch_size=2), share=Share(rank, 2)) for rank in (0, 1)]
     for step in (0, whole.phases[1].first_step, len(whole) - 1):
         rows = [row for half in halves for row in half[step].source.tolist()]
         assert rows == whole[step].source.tolist()
