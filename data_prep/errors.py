@@ -20,7 +20,8 @@ class BadInput(ValueError):
         ├── BadTexts, BadEngine, BadPlace           data_prep.job          made otherwise; no engine; a full disk
         ├── BadCorruption                           corruptions.protocol   options or lengths that make no sense
         ├── BadModel, BadOptimizer, BadSchedule     denoise.model, .train  values that cannot be trained
-        ├── BadRun                                  denoise.train.config   a folder of another run, too small a budget
+        ├── BadRun, BadWatch                        denoise.train          a folder of another run, too small a budget
+        ├── BadCheckpoint, Diverged                 denoise.train          no whole checkpoint; a loss gone astray
         ├── BadGrid, BadFolder                      denoise.study          no cells, unknown keys, no runs
         ├── BadName                                 denoise.new_corruption no name for a module, or a taken one
         └── BadUsage                                denoise.command_line   unknown options, wrong types

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import platform
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -82,9 +83,12 @@ def only_one(folder: Path) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            who = os.pread(lock, 200, 0).decode(errors="replace").strip() or "of whom nothing is known"
             raise InUse(
-                f"{folder} is in use by another denoise process; wait for it, end it, or choose another folder"
+                f"{folder} is in use by another denoise process ({who}); wait for it, end it, or choose another folder"
             ) from None
+        os.ftruncate(lock, 0)
+        os.pwrite(lock, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
         yield
     finally:
         if lock in _locks:

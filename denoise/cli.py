@@ -1,4 +1,5 @@
-"""The commands: denoise prepare | clean | tokenizer | tokens | explore | train | grid | report | demo | new-corruption.
+"""The commands: denoise prepare | clean | tokenizer | tokens | explore | train | grid | report | demo | replay
+| new-corruption.
 
 A command is a function or a frozen dataclass of options; whatever is heavy is imported inside it, so that help
 comes at once.
@@ -20,7 +21,9 @@ from data_prep.errors import BadInput
 from denoise import __version__
 from denoise.data_commands import clean, prepare, tokenizer, tokens
 from denoise.doctor.command import doctor
+from denoise.stopping import ADVICE, Stopped, Stopping
 from denoise.train.processes import is_first_here, is_first_process
+from denoise.train.replay_command import replay
 
 Arguments = Sequence[str]
 
@@ -29,36 +32,8 @@ OVERRIDES = "Every option of denoise train may follow; it holds for every cell."
 
 def train(arguments: Arguments) -> None:
     """One run into a folder; the same command goes on where it stopped."""
-    from rich.console import Console
-
-    from data_prep.tokens import TokenStore
-    from denoise.command_line import parsed, plain, value_of
-    from denoise.train.config import RunConfig
-    from denoise.train.run_folder import RunFolder
-
-    parser = run_options()
-    values, built = parsed(parser, arguments)
-    config = value_of(RunConfig, built)
-    folder = Path(values.run or f"runs/{Path(config.data).name}-{type(config.corrupted_by).__name__}-{config.seed}")
-    plain_values = plain(RunConfig, parser, values)
-    console = Console(quiet=not is_first_process())
-    run = RunFolder(folder)
-    run.check(plain_values)
-    if values.dry_run:
-        from denoise.train.dry_run import dry_run
-        from denoise.train.dry_run_page import differing, print_dry_run
-
-        changed = differing(plain_values, plain(RunConfig, parser, parser.get_defaults()))
-        print_dry_run(dry_run(config, measure=values.measure), folder, changed, console)
-        return
-    if run.is_done:
-        console.print(f"{folder} is done already", highlight=False, soft_wrap=True)
-        return
-    TokenStore.open(config.data)  # unusable data is told before torch is waited for
-    from denoise.train.pretrain import pretrain
-
-    pretrain(config, folder, resolved=plain_values, console=console)
-    console.print(f"run: {folder}", highlight=False, soft_wrap=True)
+    with Stopping(advice=ADVICE) as stopping:  # the options and torch take seconds, and a signal may come meanwhile
+        _train(arguments, stopping)
 
 
 def grid(arguments: Arguments) -> None:
@@ -151,6 +126,39 @@ def resolved(arguments: Arguments) -> dict[str, Any]:
     return plain(RunConfig, parser, parsed(parser, arguments)[0])
 
 
+def _train(arguments: Arguments, stopping: Stopping) -> None:
+    from rich.console import Console
+
+    from data_prep.tokens import TokenStore
+    from denoise.command_line import parsed, plain, value_of
+    from denoise.train.config import RunConfig
+    from denoise.train.run_folder import RunFolder
+
+    parser = run_options()
+    values, built = parsed(parser, arguments)
+    config = value_of(RunConfig, built)
+    folder = Path(values.run or f"runs/{Path(config.data).name}-{type(config.corrupted_by).__name__}-{config.seed}")
+    plain_values = plain(RunConfig, parser, values)
+    console = Console(quiet=not is_first_process())
+    run = RunFolder(folder)
+    run.check(plain_values)
+    if values.dry_run:
+        from denoise.train.dry_run import dry_run
+        from denoise.train.dry_run_page import differing, print_dry_run
+
+        changed = differing(plain_values, plain(RunConfig, parser, parser.get_defaults()))
+        print_dry_run(dry_run(config, measure=values.measure), folder, changed, console)
+        return
+    if run.is_done:
+        console.print(f"{folder} is done already", highlight=False, soft_wrap=True)
+        return
+    TokenStore.open(config.data)  # unusable data is told before torch is waited for
+    from denoise.train.pretrain import pretrain
+
+    pretrain(config, folder, resolved=plain_values, console=console, stopping=stopping)
+    console.print(f"run: {folder}", highlight=False, soft_wrap=True)
+
+
 def _run_grid(file: Path, folder: Path, overrides: Sequence[str], only: Sequence[str] = ("*",)) -> None:
     from rich.console import Console
 
@@ -187,6 +195,7 @@ COMMANDS: dict[str, Callable[[Arguments], int | None]] = {
     "report": report,
     "demo": demo,
     "doctor": doctor,
+    "replay": replay,
     "new-corruption": new_corruption,
 }
 
@@ -207,8 +216,6 @@ def usage() -> str:
 
 def run(arguments: Arguments) -> int:
     """Run one command line; its exit code. Errors of the user raise BadInput."""
-    from denoise.command_line import unknown_command
-
     if not arguments or arguments[0] in ("-h", "--help"):
         print(usage())
     elif arguments[0] == "--version":
@@ -219,6 +226,8 @@ def run(arguments: Arguments) -> int:
         sys.path.append(os.getcwd())
         return COMMANDS[arguments[0]](arguments[1:]) or 0
     else:
+        from denoise.command_line import unknown_command  # half a second, in which a run does not listen to signals
+
         raise unknown_command(arguments[0], list(COMMANDS))
     return 0
 
@@ -226,7 +235,8 @@ def run(arguments: Arguments) -> int:
 def main() -> None:
     """Run the command line of this process; what the user can mend is one line, and the exit code is 2.
 
-    3 says that all is done, but that damaged records of crawl files are lost.
+    3 says that all is done, but that damaged records of crawl files are lost; 75 that a signal stopped the command,
+    and that the same command goes on (REQUEUE); 130 the same after Ctrl-C.
     """
     try:
         sys.exit(run(sys.argv[1:]))
@@ -236,6 +246,9 @@ def main() -> None:
         if is_first_here():  # the others that torchrun or srun started on this machine would say the same
             print(f"denoise: {_sentence(error)}", file=sys.stderr)
         sys.exit(2)
+    except Stopped as stopped:
+        print(f"denoise: {stopped}", file=sys.stderr)
+        sys.exit(stopped.exit_code)
     except KeyboardInterrupt:
         print("\ndenoise: stopped; the same command goes on where it was", file=sys.stderr)
         sys.exit(130)

@@ -23,6 +23,7 @@ ALLOWED = {
         "denoise.study",
         "denoise.train.config",
         "denoise.config_files",
+        "denoise.stopping",
         "data_prep",
         "corruptions",
     },

@@ -18,7 +18,7 @@ from denoise.feed.counts import counts_of
 from denoise.feed.documents import documents_of, start_anew
 from denoise.feed.phases import Phase, Pieces, phase_at
 from denoise.feed.room import Room
-from denoise.feed.windows import Windows
+from denoise.feed.windows import Places, Windows
 
 
 class Visit(NamedTuple):
@@ -105,6 +105,15 @@ class Batches(Dataset):
         start_anew(out, documents, self.vocab.pad)  # in place, in the memory of the batch
         source, target = map(torch.from_numpy, documents)
         return batch._replace(source_documents=source, target_documents=target)
+
+    def places(self, batch_number: int) -> Places:
+        """The windows of a whole batch, over all processes."""
+        first = (batch_number - self._first_batch) * self.batch_size
+        return self.windows.at(np.arange(first, first + self.batch_size))
+
+    def row(self, batch_number: int, row: int) -> Visit:
+        """One row of a whole batch, over all processes."""
+        return self.visit((batch_number - self._first_batch) * self.batch_size + row, self._step(batch_number))
 
     def visit(self, visit: int, step: int = 0) -> Visit:
         """One window of the run and what becomes of it at a step: a row of its batch, as people look at it."""

@@ -18,6 +18,7 @@ from denoise.feed.batches import ALONE, Batches, HeldOutBatches, PhasedBatches, 
 from denoise.feed.documents import demand_apart
 from denoise.feed.phases import Phase, PhaseConfig, phases_of, shapes_of, tokens_before
 from denoise.feed.windows import Windows
+from denoise.stopping import leave_to_the_run
 
 # Held-out windows are corrupted by the same noise at every evaluation of every run of a grid.
 HELD_OUT_SEED = 0
@@ -206,6 +207,7 @@ class DenoisingData(lightning.LightningDataModule):
             batch_size=None,
             num_workers=num_workers,
             collate_fn=_as_made,
+            worker_init_fn=leave_to_the_run,
             pin_memory=torch.cuda.is_available(),
         )
 

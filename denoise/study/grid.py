@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +19,21 @@ from rich.console import Console
 
 from data_prep.errors import BadInput
 from data_prep.files import write_json, write_whole
+from denoise.stopping import INTERRUPTED, REQUEUE, Stopped, Stopping
 from denoise.study.variants import variants
 from denoise.train.config import WITHOUT_EFFECT_ON_THE_RESULT
 
 Resolved = dict[str, Any]
+_ENDED_BY = {
+    REQUEUE: signal.SIGTERM,
+    INTERRUPTED: signal.SIGINT,
+    -signal.SIGTERM: signal.SIGTERM,  # before it could say so
+    -signal.SIGUSR1: signal.SIGUSR1,
+    -signal.SIGINT: signal.SIGINT,
+}
+"""Exit codes of a run that was asked to stop, not of one that failed."""
+_LOOK_EVERY_S = 0.2
+
 _GRID_KEYS = ("run", "baseline", "seeds", "cells")
 _FILES = ("corruption", "model", "optimizer")
 """Options of a run that may be the name of a file."""
@@ -135,7 +148,7 @@ def run_cells(cells: Sequence[Cell], folder: Path, file: Path, command: str, con
     """Train every cell that is not done, each in a process of its own; a failing cell does not stop the rest.
 
     `command` is what brings these cells about, kept for the report. Returns the folders of cells that failed; the
-    last lines of each are in its log.txt and failed.json.
+    last lines of each are in its log.txt and failed.json. Raises Stopped once a run has been asked to stop.
     """
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "grid.yaml", file.read_text())
@@ -167,6 +180,26 @@ def _lay_out(cell: Cell, run: Path, grid: str) -> None:
     (run / "failed.json").unlink(missing_ok=True)
 
 
+def _exit_code(command: Sequence[str], log_file: Path) -> tuple[int, signal.Signals | None]:
+    """How a run ended, and the signal that asked this process to stop meanwhile; the run is then asked too."""
+    with open(log_file, "a", encoding="utf-8") as log, Stopping(is_working=True) as stopping:
+        process = subprocess.Popen(command, stderr=log)
+        is_told = False
+        try:
+            while process.poll() is None:
+                if stopping.asked is not None and not is_told:
+                    # Ctrl-C reaches the run by itself, and twice would end it at once.
+                    process.send_signal(signal.SIGTERM)
+                    is_told = True
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(timeout=_LOOK_EVERY_S)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+    return process.returncode, stopping.asked
+
+
 def _trained(run: Path, console: Console) -> bool:
     # -P: no file of the folder this runs in may take the place of a library.
     command = [
@@ -180,12 +213,12 @@ def _trained(run: Path, console: Console) -> bool:
         "--run",
         str(run),
     ]
-    with open(run / "log.txt", "a", encoding="utf-8") as log:
-        exit_code = subprocess.run(command, stderr=log, check=False).returncode
-    if exit_code in (130, -2):
-        raise KeyboardInterrupt
+    exit_code, asked = _exit_code(command, run / "log.txt")
     if exit_code == 0:
         return True
+    if asked is not None or exit_code in _ENDED_BY:
+        # Not failed: the run is saved, and the same command goes on with it.
+        raise Stopped(f"stopped in {run.name}", asked or _ENDED_BY[exit_code])
     lines = (run / "log.txt").read_text(encoding="utf-8", errors="replace").splitlines()
     error = "\n".join(lines[-5:]) or f"the process ended with code {exit_code} and no message"
     write_json(run / "failed.json", {"error": error, "exit_code": exit_code})

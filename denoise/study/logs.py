@@ -82,7 +82,9 @@ class Logs:
 def read_logs(folder: Path) -> Logs:
     """Read metrics.jsonl and samples.jsonl; absent logs are empty ones."""
     lines, num_torn = _lines(folder / "metrics.jsonl")
-    train, num_bad_train = _points([x for x in lines if x.get("kind") == "train"], _train_point)
+    train, num_bad_train = _points(
+        [x for x in lines if x.get("kind") == "train" and x.get("loss", 0) is not None], _train_point
+    )
     held_out, num_bad_held_out = _points([x for x in lines if x.get("kind") == "held_out"], _held_out_point)
     texts, num_torn_texts = _lines(folder / "samples.jsonl")
     said, num_bad_texts = _points(texts, _reconstruction)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from corruptions import Corruption, SpanCorruption
 from data_prep.errors import BadInput
 from denoise.feed.phases import PhaseConfig
 from denoise.model.config import ModelConfig
+from denoise.train.divergence import WatchConfig
 from denoise.train.optim.config import AdamW, OptimizerConfig
 from denoise.train.optim.schedule import ScheduleConfig
 
 WITHOUT_EFFECT_ON_THE_RESULT = (
-    *("num_workers", "log_every", "save_every", "tracking", "project"),
+    *("num_workers", "log_every", "save_every", "keep_steps", "watch", "tracking", "project"),
     *("device", "devices", "num_nodes", "strategy", "compile"),
 )
 """Fields of RunConfig that may differ between a run and its continuation, and between equal cells of a grid.
@@ -96,6 +98,11 @@ class RunConfig:
     """Steps between two lines of metrics.jsonl."""
     save_every: int = 200
     """Steps between two checkpoints; the last two are kept."""
+    keep_steps: Literal["none", "powers_of_two"] | tuple[int, ...] = "none"
+    """Steps whose checkpoints are saved whatever save_every is, and stay: none, powers_of_two (1, 2, 4, 8, ...), or
+    a list of them. Each is as large as any other, three times the weights for AdamW."""
+    watch: WatchConfig = WatchConfig()
+    """When a run whose loss goes astray is ended."""
     tracking: Literal["auto", "offline", "off"] = "auto"
     """Weights & Biases. auto: online if there is a key and the server answers within 5 s, otherwise offline."""
     project: str = "denoise"
@@ -120,6 +127,10 @@ class RunConfig:
             _require(self, "target_len", at_least=1)
         if self.ema is not None and not 0 < self.ema < 1:
             raise BadRun(f"ema is {self.ema}; it must be above 0 and below 1, such as 0.999")
+        if self.keep_steps not in ("none", "powers_of_two") and not all(
+            isinstance(step, int) and step > 0 for step in self.keep_steps
+        ):
+            raise BadRun(f"keep_steps is {self.keep_steps}; choose none, powers_of_two or a list of steps from 1 on")
 
     @property
     def optimized_by(self) -> OptimizerConfig:
@@ -130,6 +141,16 @@ class RunConfig:
     def corrupted_by(self) -> Corruption:
         """The corruption, or the default one where none was named."""
         return self.corruption if self.corruption is not None else SpanCorruption()
+
+
+def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
+    """What differs between the plain values of two runs, in words, but for what has no effect on the result.
+
+    >>> differences({"seed": 1, "log_every": 1}, {"seed": 2, "log_every": 5})
+    ['seed: 1 there, 2 given']
+    """
+    keys = [key for key in {**old, **new} if key not in WITHOUT_EFFECT_ON_THE_RESULT]
+    return [f"{key}: {old.get(key)!r} there, {new.get(key)!r} given" for key in keys if old.get(key) != new.get(key)]
 
 
 def _require(config: RunConfig, name: str, *, at_least: int) -> None:

@@ -15,15 +15,14 @@ from lightning.fabric.plugins.environments import (
     TorchElasticEnvironment,
 )
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
-from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.strategies import DDPStrategy, Strategy
 
+from denoise.train.checkpoint_files import WholeFiles
 from denoise.train.config import BadRun, RunConfig
 from denoise.train.execution import execution_of
 from denoise.train.processes import BadProcesses, Processes
 from denoise.train.sharding import Sharded
 
-_STEPS_BETWEEN_AGREEMENTS = 20
 # Optimizers that look at each number by itself, and so need no whole matrices.
 _OF_NUMBERS = ("AdamW",)
 
@@ -35,7 +34,6 @@ def build_trainer(
     num_steps: int,
     evaluate_every: int,
     callbacks: list[Any],
-    checkpoint_io: CheckpointIO,
     loggers: list[Any],
 ) -> lightning.Trainer:
     """A trainer that runs `num_steps` steps and nothing that was not asked for."""
@@ -54,14 +52,14 @@ def build_trainer(
         check_val_every_n_epoch=None,
         num_sanity_val_steps=0,
         callbacks=callbacks,
-        plugins=[checkpoint_io, _environment(processes)],
+        plugins=[WholeFiles(), _environment(processes)],
         logger=loggers or False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
     )
-    trainer.fit_loop.epoch_loop = SeldomAgreeing(trainer, max_steps=num_steps)
+    trainer.fit_loop.epoch_loop = WithoutAgreeing(trainer, max_steps=num_steps)
     return trainer
 
 
@@ -85,6 +83,8 @@ def check_processes(config: RunConfig, processes: Processes) -> None:
         raise BadRun(
             "strategy is fsdp2, under which weights are not averaged; choose the strategy ddp, or leave out ema"
         )
+    if config.strategy == "fsdp2" and config.watch.on_nonfinite == "skip":
+        raise BadRun("strategy is fsdp2, under which no step is skipped; choose the strategy ddp, or on_nonfinite stop")
     if config.strategy == "fsdp2" and optimizer not in _OF_NUMBERS:
         raise BadRun(
             f"strategy is fsdp2, which shards every matrix, and {optimizer} looks at whole ones; "
@@ -100,16 +100,15 @@ def unused_gpus(config: RunConfig, processes: Processes) -> str | None:
     return f"one of {num_gpus} GPUs is used; --devices {num_gpus} takes all of them"
 
 
-class SeldomAgreeing(_TrainingEpochLoop):
-    """Lightning's loop, but the processes agree on stopping every 20th step and not at each one.
+class WithoutAgreeing(_TrainingEpochLoop):
+    """Lightning's loop without its broadcast, before every batch, of whether the first process was told to end.
 
-    Lightning broadcasts whether the first process was told to end (SIGTERM), and reads the answer, before every
-    batch: the CPU then waits until the GPU has done the step before and can never run ahead.
+    It reads the answer, so that the CPU waits until the GPU has done the step before and can never run ahead. The
+    callback StopBetweenSteps takes the signals, and agrees at every 20th step.
     """
 
     def _broadcast_sigterm_tensor(self) -> None:
-        if self.trainer.global_step % _STEPS_BETWEEN_AGREEMENTS == 0:
-            super()._broadcast_sigterm_tensor()
+        pass
 
 
 def _strategy(config: RunConfig, processes: Processes) -> Strategy | str:
@@ -141,5 +140,7 @@ def _quiet() -> None:
     warnings.filterwarnings("ignore", message=".*your dataloader is not resumable.*")
     warnings.filterwarnings("ignore", message=".*LeafSpec.* is deprecated.*")
     warnings.filterwarnings("ignore", message=".*`srun` command is available.*")  # a machine with Slurm need not use it
+    warnings.filterwarnings("ignore", message=".*callbacks used to create the checkpoint.*")  # a replay needs few
+    warnings.filterwarnings("ignore", message=".*WeightAveraging callback with a model.*")  # fsdp2 refuses averages
     # Its successor came with torch 2.13.
     warnings.filterwarnings("ignore", message=".*`broadcast_buffers` is deprecated.*")

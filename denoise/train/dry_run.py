@@ -21,7 +21,7 @@ from denoise.model.config import training_flops
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.train.config import RunConfig
 from denoise.train.devices import check_processes
-from denoise.train.execution import Execution, execution_of, set_up
+from denoise.train.execution import Execution, execution_of
 from denoise.train.memory import CHECKPOINT_BYTES_A_PARAMETER, MemoryEstimate, memory_estimate
 from denoise.train.pretrain import build_data, build_module, spend
 from denoise.train.processes import Processes
@@ -164,9 +164,8 @@ def _speed(config: RunConfig, data: DenoisingData, execution: Execution, num_row
         return None
     rows = num_rows if is_gpu else min(num_rows, max(1, int(_MOST_FLOPS / row_flops)))
     torch.set_flush_denormal(True)
-    model = build_module(config, data, data.num_steps).model.to(device)
+    model = build_module(config, data).model.to(device)
     batch = _moved(data.batches()[data.num_steps - 1], rows, device)
-    set_up(model, execution)
 
     def seconds(num_rows: int) -> float:
         started_s = time.perf_counter()

@@ -1,4 +1,4 @@
-"""How much memory a step takes, from shapes alone; imports no torch.
+"""How much memory a step takes, from shapes alone.
 
 What is counted was read from the operations of one step, and is held against a measured step by a test.
 """
@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from corruptions import Lengths
 from denoise.model.config import ModelConfig, num_parameters
+from denoise.train.linear_loss import tokens_at_once
 
 _EXACT_BYTES = 4  # weights, gradients and both moments of Adam are float32, whatever the precision of the products
 CHECKPOINT_BYTES_A_PARAMETER = 3 * _EXACT_BYTES
@@ -27,7 +28,7 @@ class MemoryEstimate(NamedTuple):
     activations: int
     """What the layers keep for the backward pass, as it is at its start."""
     logits: int
-    """Logits, their logarithms and their gradient, at the end of the forward pass."""
+    """Logits of a chunk and their gradient, and the head's gradient, at the end of the forward pass."""
     keeps_gradients: bool = False
     """Whether gradients stay from step to step, as where DDP adds them up in buffers of its own."""
 
@@ -59,15 +60,18 @@ def memory_estimate(
     layer = config.d_model * (8 * config.attention_width + 3 * config.d_ff) * _EXACT_BYTES
     per_token = activation_bytes(config, lengths, is_bf16=is_bf16)
     activations = num_rows * (lengths.source * per_token.source + lengths.target * per_token.target)
-    # At most at once: the logarithms, their gradient and that of the logits; of bfloat16 logits a copy besides.
-    of_logits = vocab_size * (3 * _EXACT_BYTES + (2 if is_bf16 else 0))
+    # At most at once: a chunk's logits and their gradient, and of bfloat16 products a copy besides. The head's
+    # gradient is made there too, before those of the layers.
+    num_at_once = min(num_rows * lengths.target, tokens_at_once(vocab_size))
+    of_logits = vocab_size * (2 * _EXACT_BYTES + (2 if is_bf16 else 0))
+    of_head = vocab_size * config.d_model * (_EXACT_BYTES + (2 if is_bf16 else 0))
     whole_layer = layer if num_shards > 1 else 0
     return MemoryEstimate(
         weights=weights // num_shards + whole_layer,
         gradients=weights // num_shards + whole_layer,
         optimizer=2 * weights // num_shards,
         activations=round(activations),
-        logits=num_rows * lengths.target * of_logits,
+        logits=num_at_once * of_logits + of_head,
         keeps_gradients=num_processes > num_shards,
     )
 

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import lightning
 import torch
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 from rich.console import Console
 
 from data_prep.files import only_one
@@ -16,16 +20,23 @@ from data_prep.tokens import TokenStore
 from denoise.feed.data import DenoisingData, FeedConfig
 from denoise.model.config import num_parameters
 from denoise.model.encoder_decoder import EncoderDecoder
+from denoise.stopping import ADVICE, Stopping
 from denoise.train.averaging import MovingAverage
-from denoise.train.callbacks import Checkpoints, Journal, WholeFiles
+from denoise.train.callbacks.checkpoints import Checkpoints
+from denoise.train.callbacks.journal import Journal
+from denoise.train.callbacks.signals import StopBetweenSteps
+from denoise.train.callbacks.watch import Watch
+from denoise.train.checkpoint_files import newest_usable, set_aside, step_of
 from denoise.train.config import BadRun, RunConfig
 from denoise.train.denoiser import Denoiser
 from denoise.train.devices import build_trainer, check_processes, unused_gpus
 from denoise.train.execution import execution_of, set_up, shape_advice
 from denoise.train.processes import Processes
 from denoise.train.progress import Progress
-from denoise.train.run_folder import RunFolder
+from denoise.train.run_folder import Row, RunFolder
 from denoise.train.tracking import Tracking
+
+_TOO_EARLY = "stopped before training began"
 
 
 def pretrain(
@@ -34,20 +45,24 @@ def pretrain(
     *,
     resolved: Mapping[str, Any],
     console: Console | None = None,
+    stopping: Stopping | None = None,
 ) -> None:
     """Train `config` into `folder`; go on if the folder holds a part of this run, return at once if it is done.
 
     `resolved` is the configuration as plain values, to be kept in config.yaml. Raises BadRun for a folder of
-    another run, BadStore for unusable data.
+    another run, BadStore for unusable data, Diverged for a loss gone astray, and Stopped if a signal asked for it:
+    those that `stopping` has held since before torch was imported, or those from now on.
     """
     processes = Processes.of(config.devices, config.num_nodes)
     # One process speaks and writes; the others compute the same things and keep them to themselves.
     console = (console or Console()) if processes.is_first else Console(file=io.StringIO())
     run = RunFolder(folder)
-    with only_one(folder) if processes.is_first else contextlib.nullcontext():
+    held = contextlib.nullcontext(stopping) if stopping else Stopping(advice=ADVICE)
+    with only_one(folder) if processes.is_first else contextlib.nullcontext(), held as stopping:
         run.check(resolved)
         if run.is_done:
             return
+        stopping.check(_TOO_EARLY)
         check_processes(config, processes)
         data = build_data(config)
         run.check_data(data.store.fingerprint, config.data)
@@ -56,8 +71,7 @@ def pretrain(
         # Only now: values that make no run must not keep the folder from the corrected ones.
         if processes.is_first:
             run.claim(resolved)
-        module = build_module(config, data, data.num_steps)
-        set_up(module.model, execution)
+        module = build_module(config, data)
         tracking = Tracking(
             folder,
             mode=config.tracking if processes.is_first else "off",
@@ -68,20 +82,17 @@ def pretrain(
         advice = (data.advice, shape_advice(data.lengths, execution.device), unused_gpus(config, processes))
         for line in filter(None, (tracking.hint, execution.describe(config), *advice)):
             console.print(line, highlight=False, soft_wrap=True)
-        progress = Progress(folder.name, data.num_steps, console)
-        _fit(config, run, data, module, tracking, progress, processes)
-
-
-def spend(config: RunConfig, data: DenoisingData) -> int:
-    """Set and return the number of steps that the budget pays for. Raises BadRun for too few, BadPhases."""
-    num_steps = data.spend(config.budget_tokens)
-    if num_steps < config.num_evaluations:
-        raise BadRun(
-            f"budget_tokens is {config.budget_tokens:,}, enough for {num_steps} steps of "
-            f"{data.tokens_per_step:,} tokens; give at least {config.num_evaluations * data.tokens_per_step:,}, "
-            "or lower batch_size or num_evaluations"
-        )
-    return num_steps
+        stopping.check(_TOO_EARLY)
+        _Fit(
+            config=config,
+            run=run,
+            data=data,
+            module=module,
+            tracking=tracking,
+            progress=Progress(folder.name, data.num_steps, console),
+            processes=processes,
+            stopping=stopping,
+        ).go_on()
 
 
 def build_data(config: RunConfig) -> DenoisingData:
@@ -106,79 +117,136 @@ def build_data(config: RunConfig) -> DenoisingData:
     )
 
 
-def build_module(config: RunConfig, data: DenoisingData, num_steps: int) -> Denoiser:
+def spend(config: RunConfig, data: DenoisingData) -> int:
+    """Set and return the number of steps that the budget pays for. Raises BadRun for too few, BadPhases."""
+    num_steps = data.spend(config.budget_tokens)
+    if num_steps < config.num_evaluations:
+        raise BadRun(
+            f"budget_tokens is {config.budget_tokens:,}, enough for {num_steps} steps of "
+            f"{data.tokens_per_step:,} tokens; give at least {config.num_evaluations * data.tokens_per_step:,}, "
+            "or lower batch_size or num_evaluations"
+        )
+    return num_steps
+
+
+def build_module(config: RunConfig, data: DenoisingData) -> Denoiser:
     """The untrained module; equal seeds give equal weights whatever the corruption."""
     model = EncoderDecoder(config.model, data.vocab.size, seed=config.seed)
-    token_bytes = torch.from_numpy(data.store.tokenizer.token_bytes.astype("int64"))
+    set_up(model, execution_of(config))
     return Denoiser(
         model,
         optimizer=config.optimized_by,
         schedule=config.schedule,
-        num_steps=num_steps,
-        token_bytes=token_bytes,
+        num_steps=data.num_steps,
+        token_bytes=torch.from_numpy(data.store.tokenizer.token_bytes.astype("int64")),
         z_loss=config.z_loss,
     )
 
 
-def _fit(
-    config: RunConfig,
-    run: RunFolder,
-    data: DenoisingData,
-    module: Denoiser,
-    tracking: Tracking,
-    progress: Progress,
-    processes: Processes,
-) -> None:
-    num_steps = module.num_steps
-    evaluate_every = -(-num_steps // config.num_evaluations)
-    journal = Journal(run, tracking, progress, log_every=config.log_every)
-    checkpoints = Checkpoints(run, save_every=config.save_every, evaluate_every=evaluate_every)
-    average = [MovingAverage(config.ema)] if config.ema is not None else []
-    trainer = build_trainer(
-        config,
-        processes,
-        num_steps=num_steps,
-        evaluate_every=evaluate_every,
-        callbacks=[journal, *average, checkpoints],
-        checkpoint_io=WholeFiles(),
-        loggers=tracking.loggers,
-    )
-    newest = run.newest_checkpoint()
-    if processes.is_first:
-        run.describe(
-            shapes=_shapes(config, data, num_steps),
-            device=str(trainer.strategy.root_device),
-            num_processes=processes.num_all,
-            num_threads=torch.get_num_threads(),
+def evaluate_every(config: RunConfig, data: DenoisingData) -> int:
+    """Steps between two evaluations."""
+    return -(-data.num_steps // config.num_evaluations)
+
+
+def average(config: RunConfig) -> list[MovingAverage]:
+    """What averages the weights, if anything does; whoever reads a checkpoint of the run needs it."""
+    return [MovingAverage(config.ema)] if config.ema is not None else []
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Fit:
+    """A run that is ready to go on."""
+
+    config: RunConfig
+    run: RunFolder
+    data: DenoisingData
+    module: Denoiser
+    tracking: Tracking
+    progress: Progress
+    processes: Processes
+    stopping: Stopping
+
+    def go_on(self) -> None:
+        """Train from the newest checkpoint to the end, and say so in done.json."""
+        journal = Journal(self.run, self.tracking, self.progress, log_every=self.config.log_every)
+        tell = partial(self.progress.console.print, highlight=False, soft_wrap=True, markup=False)
+        trainer = self._trainer(journal, tell)
+        if self.processes.is_first:
+            self.run.describe(
+                shapes=_shapes(self.config, self.data),
+                device=str(trainer.strategy.root_device),
+                num_processes=self.processes.num_all,
+                num_threads=torch.get_num_threads(),
+            )
+        newest = self._starting_point(tell)
+        try:
+            # Our own files hold nothing but tensors and numbers, so they load without unpickling code.
+            trainer.fit(self.module, datamodule=self.data, ckpt_path=newest, weights_only=True)
+            if journal.last_held_out.get("step") != self.data.num_steps:
+                trainer.validate(self.module, datamodule=self.data, verbose=False)
+        except SystemExit as left:
+            if isinstance(left, SIGTERMException):  # a signal in the moment in which the handlers were Lightning's
+                self.stopping.check("stopped at once")
+            raise KeyboardInterrupt from None  # which Lightning turns into an exit of its own
+        finally:
+            self.stopping.is_working = False
+            self.progress.stop()
+        self._finish(journal)
+
+    def _trainer(self, journal: Journal, tell: Callable[[str], None]) -> lightning.Trainer:
+        config, every = self.config, evaluate_every(self.config, self.data)
+        watch = Watch(self.run, config.watch, look_every=config.log_every, tell=tell)
+        checkpoints = Checkpoints(
+            self.run, watch, save_every=config.save_every, evaluate_every=every, keep=config.keep_steps
         )
-        run.rewind(_step_of(newest))
-    try:
-        # Our own files hold nothing but tensors and numbers, so they load without unpickling code.
-        trainer.fit(module, datamodule=data, ckpt_path=newest, weights_only=True)
-        if trainer.global_step < num_steps:  # Lightning turns Ctrl-C into a quiet end
-            raise KeyboardInterrupt
-        if journal.last_held_out.get("step") != num_steps:
-            trainer.validate(module, datamodule=data, verbose=False)
-    finally:
-        progress.stop()
-    summary = {
-        "step": num_steps,
-        "tokens": data.tokens_before(num_steps),
-        "elapsed_s": round(journal.elapsed_s, 3),
-        "held_out": journal.last_held_out,
-    }
-    tracking.finish({"held_out/loss": journal.last_held_out["loss"], "tokens": summary["tokens"]})
-    if processes.is_first:
-        run.finish(summary)
+        # In this order at each step: nothing is written of a step gone astray, and what was written is saved.
+        stop = StopBetweenSteps(self.stopping, checkpoints, self.data.num_steps)
+        callbacks = [*watch.left_out, watch, journal, *average(config), checkpoints, stop]
+        return build_trainer(
+            config,
+            self.processes,
+            num_steps=self.data.num_steps,
+            evaluate_every=every,
+            callbacks=callbacks,
+            loggers=self.tracking.loggers,
+        )
+
+    def _starting_point(self, tell: Callable[[str], None]) -> Path | None:
+        """The checkpoint to go on from, with the folder as it was when that was saved. Raises BadCheckpoint."""
+        run, is_first = self.run, self.processes.is_first
+        for unfinished in run.checkpoints.glob(".step-*.part") if is_first else ():
+            unfinished.unlink(missing_ok=True)
+        # The others find the same: what the first one puts aside meanwhile is damaged for them too.
+        newest = newest_usable(run.checkpoints, run.config if is_first else None, tell=tell)
+        step = step_of(newest)
+        if is_first:
+            set_aside(run.checkpoints, after=step)
+            run.rewind(step)
+            (run.path / "trouble.json").unlink(missing_ok=True)
+        if newest is not None:
+            tell(f"going on from step {step}")
+        return newest
+
+    def _finish(self, journal: Journal) -> None:
+        num_steps = self.data.num_steps
+        summary = {
+            "step": num_steps,
+            "tokens": self.data.tokens_before(num_steps),
+            "elapsed_s": round(journal.elapsed_s, 3),
+            "held_out": journal.last_held_out,
+        }
+        self.tracking.finish({"held_out/loss": journal.last_held_out["loss"], "tokens": summary["tokens"]})
+        if self.processes.is_first:
+            self.run.finish(summary)
 
 
-def _shapes(config: RunConfig, data: DenoisingData, num_steps: int) -> dict[str, Any]:
+def _shapes(config: RunConfig, data: DenoisingData) -> Row:
     return {
         "window_len": data.room.stride,
         "source_len": data.lengths.source,
         "target_len": data.lengths.target,
         "batch_size": config.batch_size,
-        "num_steps": num_steps,
+        "num_steps": data.num_steps,
         "tokens_per_step": data.tokens_per_step,
         "phases": [
             {
@@ -199,7 +267,3 @@ def _shapes(config: RunConfig, data: DenoisingData, num_steps: int) -> dict[str,
         "parts": data.room.described_parts(),
         "data_fingerprint": data.store.fingerprint,
     }
-
-
-def _step_of(checkpoint: Path | None) -> int:
-    return int(checkpoint.stem.split("-")[1]) if checkpoint is not None else 0

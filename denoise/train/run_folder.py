@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
 import platform
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,7 @@ from typing import Any
 import yaml
 
 from data_prep.files import write_json, write_whole
-from denoise.train.config import WITHOUT_EFFECT_ON_THE_RESULT, BadRun
+from denoise.train.config import WITHOUT_EFFECT_ON_THE_RESULT, BadRun, differences
 
 Row = dict[str, Any]
 
@@ -43,7 +44,7 @@ class RunFolder:
     def check(self, config: Mapping[str, Any]) -> None:
         """Raises BadRun, naming what differs, if this is the folder of a run with other values than `config`."""
         if self.config_file.exists():
-            differing = _differences(yaml.safe_load(self.config_file.read_text()) or {}, config)
+            differing = differences(yaml.safe_load(self.config_file.read_text()) or {}, config)
             if differing:
                 raise BadRun(
                     f"{self.path} holds a run with other values ({'; '.join(differing)}); "
@@ -58,6 +59,12 @@ class RunFolder:
         self.checkpoints.mkdir(parents=True, exist_ok=True)
         if not self.config_file.exists():
             write_whole(self.config_file, yaml.safe_dump(dict(config), sort_keys=False, allow_unicode=True))
+
+    @property
+    def config(self) -> Row:
+        """What decides the result, of the values that the run began with."""
+        values: Row = yaml.safe_load(self.config_file.read_text())
+        return {name: value for name, value in values.items() if name not in WITHOUT_EFFECT_ON_THE_RESULT}
 
     def cell(self, seed: int) -> Row:
         """What a grid wrote of this run; for a run of its own, its name and seed."""
@@ -76,6 +83,13 @@ class RunFolder:
         """Add one line to metrics.jsonl, or to the file given."""
         with open(to or self.metrics_file, "a", encoding="utf-8") as file:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+    def sync(self) -> None:
+        """Flush the lines written so far to the disk."""
+        for path in (self.metrics_file, self.samples_file):
+            if path.exists():
+                with open(path, "rb") as file:
+                    os.fsync(file.fileno())
 
     def rewind(self, step: int) -> None:
         """Forget what was written after `step`: a killed run goes on from a checkpoint behind its last line."""
@@ -127,11 +141,6 @@ def environment(device: str, num_threads: int) -> Row:
         **_code(),
         "started_at": _now(),
     }
-
-
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    keys = [key for key in {**old, **new} if key not in WITHOUT_EFFECT_ON_THE_RESULT]
-    return [f"{key}: {old.get(key)!r} there, {new.get(key)!r} given" for key in keys if old.get(key) != new.get(key)]
 
 
 def _version(name: str) -> str | None:

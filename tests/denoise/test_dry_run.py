@@ -64,7 +64,7 @@ def test_a_checkpoint_is_as_large_as_told(config: RunConfig, found: DryRun, tmp_
 
     from denoise.train.pretrain import build_module
 
-    model = build_module(config, found.data, 5).model
+    model = build_module(config, found.data).model
     optimizer = config.optimized_by.build(model)
     for weight in model.parameters():
         weight.grad = torch.zeros_like(weight)

@@ -86,7 +86,7 @@ def waits_of_a_run(prepared: Path, num_steps: int, module_class: type[Denoiser] 
     config = RunConfig(data=str(prepared), source_len=32, batch_size=4, model=TINY)
     data = build_data(config)
     data.num_steps = num_steps
-    module = build_module(config, data, num_steps)
+    module = build_module(config, data)
     module.__class__ = module_class
     trainer = lightning.Trainer(
         accelerator="cpu",

@@ -13,8 +13,10 @@ import torch
 
 from denoise.feed.batch import IGNORED
 from denoise.feed.batches import HeldOutBatches
+from denoise.stopping import Stopping
+from denoise.train.callbacks.signals import StopBetweenSteps
 from denoise.train.config import BadRun, RunConfig
-from denoise.train.devices import SeldomAgreeing, check_processes
+from denoise.train.devices import check_processes
 from denoise.train.pretrain import build_data
 from denoise.train.processes import BadProcesses, Processes, is_first_process
 from tests.denoise.process_groups import UNDER_SLURM, small_run, together, train_until
@@ -120,16 +122,14 @@ def test_an_optimizer_of_whole_matrices_is_refused_under_shards() -> None:
         check_processes(config, Processes.of(2, 1, {}))
 
 
-def test_processes_agree_on_stopping_at_every_20th_step_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(
-        SeldomAgreeing.__mro__[1], "_broadcast_sigterm_tensor", lambda loop: asked.append(loop.trainer.global_step)
-    )
-    loop = SeldomAgreeing.__new__(SeldomAgreeing)
+def test_processes_agree_on_stopping_at_every_20th_step_only() -> None:
+    asked: list[int] = []
+    checkpoints = cast(Any, SimpleNamespace(is_evaluated=lambda step: step == 33))
+    stop = StopBetweenSteps(Stopping(), checkpoints, num_steps=100)
     for step in range(45):
-        loop.trainer = cast(Any, SimpleNamespace(global_step=step))
-        loop._broadcast_sigterm_tensor()
-    assert asked == [0, 20, 40]
+        strategy = SimpleNamespace(reduce_boolean_decision=lambda asks, all, step=step: asked.append(step))
+        stop._is_asked(cast(Any, SimpleNamespace(world_size=2, strategy=strategy)), step)
+    assert asked == [0, 20, 33, 40]
 
 
 def test_processes_share_held_out_windows_and_one_without_scores_nothing(config: RunConfig) -> None:

@@ -28,7 +28,7 @@ from data_prep.tokens import TokenStore
 from denoise.feed.batch import IGNORED, Batch
 from denoise.feed.batches import Batches
 from denoise.feed.counts import NoiseCounts, tells_spans_apart
-from denoise.train.callbacks import Journal
+from denoise.train.callbacks.journal import Journal
 from denoise.train.scores import Scores, score
 from tests.denoise.feeds import batches_of, in_mode, three_parts
 

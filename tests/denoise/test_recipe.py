@@ -116,7 +116,7 @@ def test_reconstructions_are_the_averages_too(prepared: Path, tmp_path: Path, mo
         seen.append(model.head.weight.detach().clone())
         return []
 
-    monkeypatch.setattr("denoise.train.callbacks.reconstruct", look)
+    monkeypatch.setattr("denoise.train.callbacks.journal.reconstruct", look)
     train(prepared, tmp_path / "slow", "--ema=0.999999")
     assert len(seen) == 3
     assert all((weight - seen[0]).abs().max() < 1e-4 for weight in seen)

@@ -133,7 +133,7 @@ def test_untrained_models_lose_ln_v_on_the_batches_of_a_run(prepared: Path) -> N
         config = RunConfig(data=str(prepared), source_len=32, batch_size=4, budget_tokens=9000, seed=seed, model=shape)
         data = build_data(config)
         data.num_steps = 20
-        model = build_module(config, data, data.num_steps).model
+        model = build_module(config, data).model
         with torch.no_grad():
             losses += [model(data.batches()[number]).nats_per_token.item() for number in range(data.num_steps)]
     assert np.mean(losses) == pytest.approx(math.log(data.vocab.size), rel=0.03)

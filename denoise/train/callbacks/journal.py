@@ -1,19 +1,17 @@
-"""What happens around the steps of a run: lines of metrics, checkpoints, reconstructions."""
+"""Lines of metrics and reconstructions, for the run folder, the dashboard and the terminal."""
 
 from __future__ import annotations
 
-import os
+import math
 import time
-from pathlib import Path
 from typing import Any
 
 import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.plugins.io import TorchCheckpointIO
+from torch import Tensor
 
-from data_prep.files import sync_folder
 from denoise.feed.counts import NoiseCounts
 from denoise.feed.data import DenoisingData
 from denoise.train.denoiser import Denoiser
@@ -23,8 +21,6 @@ from denoise.train.reconstructions import reconstruct
 from denoise.train.run_folder import Row, RunFolder
 from denoise.train.sharding import whole
 from denoise.train.tracking import Tracking
-
-_KEPT_CHECKPOINTS = 2
 
 
 class Journal(Callback):
@@ -102,10 +98,10 @@ class Journal(Callback):
             "step": step,
             "tokens": data.tokens_before(step),
             "elapsed_s": round(self.elapsed_s, 3),
-            "loss": float(summed(module.last_loss)),
-            "z_loss": float(summed(module.last_penalty)),
+            "loss": _finite(summed(module.last_loss)),
+            "z_loss": _finite(summed(module.last_penalty)),
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "gradient_norm": float(module.last_gradient_norm),
+            "gradient_norm": _finite(module.last_gradient_norm),
             "tokens_per_s": round(
                 (data.tokens_before(step) - data.tokens_before(last_step)) / max(now_s - last_s, 1e-9), 1
             ),
@@ -115,7 +111,7 @@ class Journal(Callback):
         self._counts = None
         self._last_logged = (step, now_s)
         self._write(row)
-        self.progress.update(step, row["loss"], row["tokens_per_s"])
+        self.progress.update(step, float(module.last_loss), row["tokens_per_s"])
 
     def on_validation_end(self, trainer: lightning.Trainer, module: Denoiser) -> None:  # type: ignore[override]
         """Write the held-out scores and the reconstructions, then take the clock off evaluation."""
@@ -160,55 +156,6 @@ class Journal(Callback):
         self.tracking.log(row)
 
 
-class Checkpoints(Callback):
-    """Saves every `save_every` steps; the last two stay.
-
-    Where a step is also evaluated, the checkpoint is taken after the evaluation, so that a run killed between
-    the two does not lose it.
-    """
-
-    def __init__(self, folder: RunFolder, *, save_every: int, evaluate_every: int) -> None:
-        self.folder = folder
-        self.save_every = save_every
-        self.evaluate_every = evaluate_every
-
-    def on_train_batch_end(self, trainer: lightning.Trainer, *_: Any) -> None:
-        """Save unless an evaluation follows."""
-        step = trainer.global_step
-        if step % self.save_every == 0 and step % self.evaluate_every:
-            self._save(trainer)
-
-    def on_validation_end(self, trainer: lightning.Trainer, module: Any) -> None:
-        """Save what was just evaluated."""
-        if not trainer.sanity_checking:
-            self._save(trainer)
-
-    def _save(self, trainer: lightning.Trainer) -> None:
-        trainer.save_checkpoint(self.folder.checkpoints / f"step-{trainer.global_step:09d}.ckpt")
-        if trainer.is_global_zero:
-            for old in sorted(self.folder.checkpoints.glob("step-*.ckpt"))[:-_KEPT_CHECKPOINTS]:
-                old.unlink(missing_ok=True)
-
-
-class WholeFiles(TorchCheckpointIO):
-    """Checkpoints that are whole or not there: written to another name, flushed, then renamed."""
-
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
-        """Write `checkpoint` to `path` in one visible step."""
-        final = Path(path)
-        final.parent.mkdir(parents=True, exist_ok=True)
-        temporary = final.with_name(f".{final.name}.part")
-        try:
-            with open(temporary, "wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, final)
-        except (OSError, RuntimeError) as error:
-            temporary.unlink(missing_ok=True)
-            # torch hides the error of a full disk behind one about its own zip file.
-            trouble = error.__context__ if isinstance(error, RuntimeError) else error
-            if not isinstance(trouble, OSError):
-                raise
-            raise OSError(trouble.errno, trouble.strerror, str(final)) from error
-        sync_folder(final.parent)
+def _finite(number: Tensor) -> float | None:
+    """JSON has no nan: the loss of a step that was left out is null."""
+    return float(number) if math.isfinite(number) else None
