@@ -1,5 +1,5 @@
-"""The commands: denoise prepare | clean | tokenizer | tokens | explore | train | grid | report | demo | replay
-| new-corruption.
+"""The commands: denoise prepare | clean | tokenizer | tokens | explore | train | grid | report | generate | export |
+demo | doctor | replay | new-corruption.
 
 A command is a function or a frozen dataclass of options; whatever is heavy is imported inside it, so that help
 comes at once.
@@ -21,6 +21,7 @@ from data_prep.errors import BadInput
 from denoise import __version__
 from denoise.data_commands import clean, prepare, tokenizer, tokens
 from denoise.doctor.command import doctor
+from denoise.hub.commands import export, generate
 from denoise.stopping import ADVICE, Stopped, Stopping
 from denoise.train.processes import is_first_here, is_first_process
 from denoise.train.replay_command import replay
@@ -119,11 +120,13 @@ def run_options() -> Any:
 
 def resolved(arguments: Arguments) -> dict[str, Any]:
     """All values of the run that these options of `denoise train` make, as config.yaml has them."""
-    from denoise.command_line import parsed, plain
+    from denoise.command_line import parsed, plain, value_of
+    from denoise.hub.start import with_shape_of_init
     from denoise.train.config import RunConfig
 
     parser = run_options()
-    return plain(RunConfig, parser, parsed(parser, arguments)[0])
+    values, built = parsed(parser, arguments)
+    return with_shape_of_init(value_of(RunConfig, built), plain(RunConfig, parser, values))[1]
 
 
 def _train(arguments: Arguments, stopping: Stopping) -> None:
@@ -131,14 +134,14 @@ def _train(arguments: Arguments, stopping: Stopping) -> None:
 
     from data_prep.tokens import TokenStore
     from denoise.command_line import parsed, plain, value_of
+    from denoise.hub.start import with_shape_of_init
     from denoise.train.config import RunConfig
     from denoise.train.run_folder import RunFolder
 
     parser = run_options()
     values, built = parsed(parser, arguments)
-    config = value_of(RunConfig, built)
+    config, plain_values = with_shape_of_init(value_of(RunConfig, built), plain(RunConfig, parser, values))
     folder = Path(values.run or f"runs/{Path(config.data).name}-{type(config.corrupted_by).__name__}-{config.seed}")
-    plain_values = plain(RunConfig, parser, values)
     console = Console(quiet=not is_first_process())
     run = RunFolder(folder)
     run.check(plain_values)
@@ -193,6 +196,8 @@ COMMANDS: dict[str, Callable[[Arguments], int | None]] = {
     "train": train,
     "grid": grid,
     "report": report,
+    "generate": generate,
+    "export": export,
     "demo": demo,
     "doctor": doctor,
     "replay": replay,

@@ -33,7 +33,9 @@ class ModelConfig:
     head_dim: int = 32
     """Width of a head, in numbers; even with rope, and a multiple of 8 for the fast kernels of GPUs."""
     d_ff: int = 512
-    """Width of the gate and of the value inside each gated feed-forward; at least 1."""
+    """Width inside each feed-forward: of the gate and of the value each, where it has a gate; at least 1."""
+    feed_forward: Literal["geglu", "relu"] = "geglu"
+    """geglu: a value behind a gate, as in T5 v1.1. relu: one matrix in and one out, as in the first T5."""
     positions: Literal["rope", "t5_bias"] = "rope"
     """rope: queries and keys are rotated by their positions, the fastest attention kernels apply.
     t5_bias: T5's learned bias by distance within the source or the target, exchangeable with transformers."""
@@ -63,6 +65,8 @@ class ModelConfig:
             if field.type == "int" and value < 1:
                 raise BadModel(f"{field.name} is {value}; it must be at least 1")
         self._check_positions()
+        if self.feed_forward not in ("geglu", "relu"):
+            raise BadModel(f"feed_forward is {self.feed_forward!r}; choose geglu or relu")
         if not 0 <= self.dropout < 1:
             raise BadModel(f"dropout is {self.dropout}; it must be at least 0 and less than 1")
         if self.norm_epsilon <= 0:
@@ -94,10 +98,15 @@ class ModelConfig:
         """Width of all heads together, in numbers."""
         return self.num_heads * self.head_dim
 
+    @property
+    def feed_forward_width(self) -> int:
+        """Rows of all matrices of one feed-forward together, each counted as d_model wide."""
+        return (3 if self.feed_forward == "geglu" else 2) * self.d_ff
+
 
 def num_parameters(config: ModelConfig, vocab_size: int) -> int:
     """Count the numbers that training may change, embedding and head included."""
-    d_model, attention, feed_forward = config.d_model, 4 * config.attention_width, 3 * config.d_ff
+    d_model, attention, feed_forward = config.d_model, 4 * config.attention_width, config.feed_forward_width
     encoder_layer = d_model * (attention + feed_forward + 2)
     decoder_layer = d_model * (2 * attention + feed_forward + 3)
     layers = config.num_encoder_layers * encoder_layer + config.num_decoder_layers * decoder_layer
@@ -117,7 +126,7 @@ def training_flops(config: ModelConfig, vocab_size: int, source_len: int, target
     '425.2 GFLOP'
     """
     d_model, attention = config.d_model, config.attention_width
-    feed_forward = 3 * d_model * config.d_ff
+    feed_forward = d_model * config.feed_forward_width
     encoder_layer = 2 * source_len * (4 * d_model * attention + feed_forward) + 4 * source_len**2 * attention
     on_target = 2 * target_len * (6 * d_model * attention + feed_forward)
     cross_keys_and_values = 2 * source_len * 2 * d_model * attention

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from denoise.feed.batch import Batch
 from denoise.model.attention import CrossAttention, Memory, Past, SelfAttention
 from denoise.model.config import BadModel, ModelConfig
-from denoise.model.layers import Embedding, GatedFeedForward, Head, Projection, RMSNorm
+from denoise.model.layers import Embedding, Head, Projection, RMSNorm, feed_forward_of
 from denoise.model.positions import RelativeBias, Rotation
 from denoise.model.sight import Sight, View, sight_of
 from denoise.train.linear_loss import linear_loss, linear_nats
@@ -27,7 +27,7 @@ class EncoderLayer(nn.Module):
         self.norm_self = RMSNorm(config)
         self.self_attention = SelfAttention(config)
         self.norm_feed_forward = RMSNorm(config)
-        self.feed_forward = GatedFeedForward(config)
+        self.feed_forward = feed_forward_of(config)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(self, x: Tensor, sight: Sight) -> Tensor:
@@ -47,7 +47,7 @@ class DecoderLayer(nn.Module):
         self.norm_cross = RMSNorm(config)
         self.cross_attention = CrossAttention(config)
         self.norm_feed_forward = RMSNorm(config)
-        self.feed_forward = GatedFeedForward(config)
+        self.feed_forward = feed_forward_of(config)
         self.dropout = nn.Dropout(config.dropout)
 
     def forward(
@@ -161,7 +161,7 @@ class Decoder(nn.Module):
 
 
 class EncoderDecoder(nn.Module):
-    """T5 v1.1's shape: norms before each part, gated feed-forwards, no biases; positions by choice.
+    """T5's shape: norms before each part, no biases; feed-forwards with a gate or without, positions by choice.
 
     pad_id fills short rows and starts every decoder. The weights follow from config, vocab_size and seed
     alone; PyTorch's global generator is neither read nor moved.

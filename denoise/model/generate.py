@@ -29,6 +29,9 @@ class Writing:
     """Draw among this many likeliest tokens only; at least 1. None: among all."""
     top_p: float = 1.0
     """Draw among the fewest tokens that have this much probability together; above 0, at most 1."""
+    num_ids: int | None = None
+    """Ids from this one on are never written: a checkpoint may have more rows than its vocabulary has ids.
+    None: all may be."""
 
     def __post_init__(self) -> None:
         if self.max_new_tokens < 1:
@@ -48,6 +51,7 @@ def next_token(logits: Tensor, writing: Writing, generator: torch.Generator) -> 
     >>> next_token(logits, Writing(max_new_tokens=1), torch.Generator()).tolist()
     [1]
     """
+    logits = logits[:, : writing.num_ids]
     if writing.temperature == 0:
         return logits.argmax(-1)
     # Subtracting the largest first keeps a tiny temperature from making infinities.

@@ -98,3 +98,23 @@ class GatedFeedForward(nn.Module):
         gate, value = self.gate_value(x).chunk(2, dim=-1)
         out: Tensor = self.out(self.dropout(F.gelu(gate, approximate="tanh") * value))
         return out
+
+
+class PlainFeedForward(nn.Module):
+    """ReLU between two matrices, as in the first T5."""
+
+    def __init__(self, config: ModelConfig) -> None:
+        super().__init__()
+        self.hidden = Projection(config.d_model, ((config.d_ff, config.d_model**-0.5),))
+        self.out = Projection(config.d_ff, ((config.d_model, config.d_ff**-0.5),))
+        self.dropout = nn.Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [B, T, D] to [B, T, D]."""
+        out: Tensor = self.out(self.dropout(F.relu(self.hidden(x))))
+        return out
+
+
+def feed_forward_of(config: ModelConfig) -> GatedFeedForward | PlainFeedForward:
+    """The feed-forward that a config asks for."""
+    return GatedFeedForward(config) if config.feed_forward == "geglu" else PlainFeedForward(config)

@@ -15,15 +15,11 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from data_prep.files import sync_folder
 from denoise import __version__
-from denoise.train.config import BadRun, differences
+from denoise.train.config import BadCheckpoint, differences
 
 FORMAT = 1
 """Of what a checkpoint holds; raised when an older one can no longer be gone on with."""
 _NAME = re.compile(r"step-(\d{9})\.ckpt")
-
-
-class BadCheckpoint(BadRun):
-    """A run whose checkpoints are all damaged, or of another version or run."""
 
 
 class WholeFiles(TorchCheckpointIO):

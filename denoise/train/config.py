@@ -28,6 +28,10 @@ class BadRun(BadInput):
     """Values that make no run, or a folder that holds another one."""
 
 
+class BadCheckpoint(BadRun):
+    """Weights on disk that are missing, damaged, of another version or shape, or another run's."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class RunConfig:
     """One pretraining run. Two runs of equal configuration end with the same weights, bit for bit on a CPU."""
@@ -57,6 +61,9 @@ class RunConfig:
     """Shorter texts or smaller batches to begin with, one after another, each for its share of the budget."""
     model: ModelConfig = ModelConfig()
     """Shape of the encoder-decoder."""
+    init: str | None = None
+    """Start from the weights in this folder: a T5 or T5 v1.1 checkpoint of transformers, or what `denoise export`
+    wrote. The shape is then that of the checkpoint, and the text must be prepared with its vocabulary."""
     optimizer: OptimizerConfig | None = AdamW()
     """What moves the weights: AdamW, Muon, ScaledAdamW, or the dotted path of your own class."""
     schedule: ScheduleConfig = ScheduleConfig()

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +18,7 @@ from denoise.feed.batch import Batch
 from denoise.feed.counts import NoiseCounts
 from denoise.feed.data import DenoisingData
 from denoise.feed.phases import Shape
+from denoise.hub.checkpoint import read_checkpoint
 from denoise.model.config import training_flops
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.train.config import RunConfig
@@ -104,16 +106,17 @@ def dry_run(config: RunConfig, *, measure: bool) -> DryRun:
     spend(config, data)
     execution = execution_of(config)
     num_rows = config.batch_size // processes.num_all
+    vocab_size = data.vocab.size if config.init is None else read_checkpoint(Path(config.init)).num_rows
     step_flops = _flops_of(config, data, data.phases[-1].shape)
     return DryRun(
         config=config,
         data=data,
         processes=processes,
-        parameters=parameters_by_part(config, data.vocab.size),
+        parameters=parameters_by_part(config, vocab_size),
         step_flops=step_flops,
         memory=memory_estimate(
             config.model,
-            data.vocab.size,
+            vocab_size,
             data.lengths,
             num_rows,
             is_bf16=execution.dtype == torch.bfloat16,

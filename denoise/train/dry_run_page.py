@@ -15,6 +15,7 @@ from denoise.doctor.finding import in_bytes
 from denoise.doctor.limits import memory_allowed_bytes
 from denoise.explore.drawing import Tokens
 from denoise.explore.terminal import style_of
+from denoise.train.checkpoint_files import steps_in
 from denoise.train.devices import on_gpu, unused_gpus
 from denoise.train.dry_run import DryRun
 from denoise.train.run_folder import RunFolder
@@ -46,8 +47,8 @@ def print_dry_run(found: DryRun, folder: Path, changed: Mapping[str, tuple[Any, 
 
 def _run(found: DryRun, folder: Path) -> Iterator[tuple[str, str | Text]]:
     run, processes = RunFolder(folder), found.processes
-    newest = run.newest_checkpoint()
-    state = "done already" if run.is_done else f"goes on from {newest.stem}" if newest is not None else "new"
+    newest = max(steps_in(run.checkpoints), default=0)
+    state = "done already" if run.is_done else f"goes on from step {newest}" if newest else "new"
     yield "folder", f"{folder} ({state})"
     yield "corruption", found.data.corruption.describe()
     tokens = found.data.tokens_before(found.data.num_steps)

@@ -18,8 +18,8 @@ from rich.console import Console
 from data_prep.files import only_one
 from data_prep.tokens import TokenStore
 from denoise.feed.data import DenoisingData, FeedConfig
+from denoise.hub.start import init_fingerprint, starting_model
 from denoise.model.config import num_parameters
-from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.stopping import ADVICE, Stopping
 from denoise.train.averaging import MovingAverage
 from denoise.train.callbacks.checkpoints import Checkpoints
@@ -66,6 +66,7 @@ def pretrain(
         check_processes(config, processes)
         data = build_data(config)
         run.check_data(data.store.fingerprint, config.data)
+        init_fingerprint(config, folder)
         spend(config, data)
         execution = execution_of(config)
         # Only now: values that make no run must not keep the folder from the corrected ones.
@@ -130,8 +131,8 @@ def spend(config: RunConfig, data: DenoisingData) -> int:
 
 
 def build_module(config: RunConfig, data: DenoisingData) -> Denoiser:
-    """The untrained module; equal seeds give equal weights whatever the corruption."""
-    model = EncoderDecoder(config.model, data.vocab.size, seed=config.seed)
+    """The module before its first step; equal seeds give equal fresh weights whatever the corruption."""
+    model = starting_model(config, data.store.tokenizer)
     set_up(model, execution_of(config))
     return Denoiser(
         model,
@@ -173,7 +174,7 @@ class _Fit:
         trainer = self._trainer(journal, tell)
         if self.processes.is_first:
             self.run.describe(
-                shapes=_shapes(self.config, self.data),
+                shapes=self._shapes(),
                 device=str(trainer.strategy.root_device),
                 num_processes=self.processes.num_all,
                 num_threads=torch.get_num_threads(),
@@ -239,31 +240,32 @@ class _Fit:
         if self.processes.is_first:
             self.run.finish(summary)
 
-
-def _shapes(config: RunConfig, data: DenoisingData) -> Row:
-    return {
-        "window_len": data.room.stride,
-        "source_len": data.lengths.source,
-        "target_len": data.lengths.target,
-        "batch_size": config.batch_size,
-        "num_steps": data.num_steps,
-        "tokens_per_step": data.tokens_per_step,
-        "phases": [
-            {
-                "first_step": phase.first_step,
-                "source_len": phase.shape.room.pad_to.source,
-                "target_len": phase.shape.room.pad_to.target,
-                "batch_size": phase.shape.batch_size,
-            }
-            for phase in data.phases
-        ],
-        "budget_tokens": config.budget_tokens,
-        "num_parameters": num_parameters(config.model, data.vocab.size),
-        "vocab_size": data.vocab.size,
-        "num_train_tokens": data.store.num_tokens,
-        "num_skipped_tokens": data.num_skipped_tokens,
-        "num_held_out_windows": data.num_held_out_windows,
-        "corruption": data.corruption.describe(),
-        "parts": data.room.described_parts(),
-        "data_fingerprint": data.store.fingerprint,
-    }
+    def _shapes(self) -> Row:
+        config, data, model = self.config, self.data, self.module.model
+        return {
+            "window_len": data.room.stride,
+            "source_len": data.lengths.source,
+            "target_len": data.lengths.target,
+            "batch_size": config.batch_size,
+            "num_steps": data.num_steps,
+            "tokens_per_step": data.tokens_per_step,
+            "phases": [
+                {
+                    "first_step": phase.first_step,
+                    "source_len": phase.shape.room.pad_to.source,
+                    "target_len": phase.shape.room.pad_to.target,
+                    "batch_size": phase.shape.batch_size,
+                }
+                for phase in data.phases
+            ],
+            "budget_tokens": config.budget_tokens,
+            "num_parameters": num_parameters(model.config, model.vocab_size),
+            "vocab_size": data.vocab.size,
+            "num_train_tokens": data.store.num_tokens,
+            "num_skipped_tokens": data.num_skipped_tokens,
+            "num_held_out_windows": data.num_held_out_windows,
+            "corruption": data.corruption.describe(),
+            "parts": data.room.described_parts(),
+            "data_fingerprint": data.store.fingerprint,
+            "init_fingerprint": init_fingerprint(config, self.run.path),
+        }

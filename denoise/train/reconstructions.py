@@ -11,6 +11,7 @@ import numpy as np
 
 from corruptions import Draws
 from data_prep.tokenizer import Tokenizer
+from data_prep.vocab import Vocab
 from denoise.feed.batch import IGNORED, Batch
 from denoise.feed.batches import Visit
 from denoise.feed.data import HELD_OUT_SEED, DenoisingData
@@ -34,24 +35,28 @@ def reconstruct(model: EncoderDecoder, data: DenoisingData) -> Iterator[dict[str
         group = [n for n in numbers if (visits[n].example.decoder_input is not None) is has_own_input]
         if group:
             batch = batches.of(np.array(group), batches.step)
-            rows = write(model, batch, eos=data.vocab.eos, has_own_input=has_own_input)
+            rows = write(model, batch, data.vocab, has_own_input=has_own_input)
             said.update(zip(group, rows, strict=True))
     for number in numbers:
         yield {"window": visits[number].number, **texts(visits[number], said[number], data)}
 
 
-def write(model: EncoderDecoder, batch: Batch, *, eos: int, has_own_input: bool) -> list[list[int]]:
+def write(model: EncoderDecoder, batch: Batch, vocab: Vocab, *, has_own_input: bool) -> list[list[int]]:
     """What the model says for each row of a batch, without padding and up to its end.
 
     An objective with a decoder input of its own (MASS) says just as many tokens as are asked for, the first one
     behind the token that stands before the fragment and at its place.
     """
-    device = next(model.parameters()).device
+    device, eos = next(model.parameters()).device, vocab.eos
     written = generate(
         model,
         batch.source.to(device),
         batch.source_mask.to(device) if batch.source_mask is not None else None,
-        writing=Writing(max_new_tokens=batch.target.shape[1], eos=None if has_own_input else eos),
+        writing=Writing(
+            max_new_tokens=batch.target.shape[1],
+            eos=None if has_own_input else eos,
+            num_ids=vocab.size,
+        ),
         start=batch.decoder_input[:, 0].to(device),
         positions_start=batch.decoder_positions[:, 0].to(device),
     )

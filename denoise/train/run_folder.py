@@ -74,11 +74,6 @@ class RunFolder:
             return found
         return {"strategy": self.path.name, "seed": seed}
 
-    def newest_checkpoint(self) -> Path | None:
-        """The checkpoint of the highest step; None before the first."""
-        found = sorted(self.checkpoints.glob("step-*.ckpt"))
-        return found[-1] if found else None
-
     def append(self, row: Row, *, to: Path | None = None) -> None:
         """Add one line to metrics.jsonl, or to the file given."""
         with open(to or self.metrics_file, "a", encoding="utf-8") as file:

@@ -18,8 +18,8 @@ import torch
 from data_prep.files import InUse, only_one
 from denoise.stopping import Stopped
 from denoise.train import checkpoint_files
-from denoise.train.checkpoint_files import BadCheckpoint, WholeFiles, damage_of, steps_in, why_unusable
-from denoise.train.config import BadRun, RunConfig
+from denoise.train.checkpoint_files import WholeFiles, damage_of, steps_in, why_unusable
+from denoise.train.config import BadCheckpoint, BadRun, RunConfig
 from denoise.train.run_folder import RunFolder
 from tests.denoise.small_runs import SHORT, assert_same_end, saved, train
 from tests.denoise.test_resume import command

@@ -20,7 +20,7 @@ def shape_of(name: str) -> ModelConfig:
     return ModelConfig(**yaml.safe_load((CONFIGS / f"{name}.yaml").read_text()))
 
 
-@pytest.mark.parametrize("options", [{}, {"positions": "t5_bias"}, {"tie_head": True}])
+@pytest.mark.parametrize("options", [{}, {"positions": "t5_bias"}, {"tie_head": True}, {"feed_forward": "relu"}])
 def test_parameters_are_counted_without_building_the_model(options):
     model = small_model(**options)
     assert num_parameters(model.config, VOCAB_SIZE) == sum(weight.numel() for weight in model.parameters())
@@ -35,12 +35,19 @@ def test_configs_name_their_number_of_parameters(name, millions):
     assert f"{total:,} with them" in first_line
 
 
+def test_the_first_t5_has_its_published_number_of_parameters():
+    small = ModelConfig(d_model=512, num_encoder_layers=6, num_decoder_layers=6, num_heads=8, head_dim=64, d_ff=2048,
+                        feed_forward="relu", positions="t5_bias", tie_head=True)  # fmt: skip
+    assert num_parameters(small, 32128) == 60_506_624
+
+
 def test_the_default_shape_is_tiny():
     assert shape_of("tiny") == ModelConfig()
 
 
-def test_flops_are_those_that_torch_counts():
-    config, batch = small_config(num_encoder_layers=3), text_batch(2, 24, 10)
+@pytest.mark.parametrize("feed_forward", ["geglu", "relu"])
+def test_flops_are_those_that_torch_counts(feed_forward):
+    config, batch = small_config(num_encoder_layers=3, feed_forward=feed_forward), text_batch(2, 24, 10)
     model = EncoderDecoder(config, VOCAB_SIZE)
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         model(batch).nats.backward()
@@ -55,6 +62,7 @@ def test_flops_are_those_that_torch_counts():
         ({"d_model": 0}, "d_model is 0; it must be at least 1"),
         ({"head_dim": 7}, "head_dim is 7; rope rotates pairs of numbers and needs it even"),
         ({"dropout": 1.0}, "dropout is 1.0; it must be at least 0 and less than 1"),
+        ({"feed_forward": "swiglu"}, "feed_forward is 'swiglu'; choose geglu or relu"),
         ({"positions": "alibi"}, "positions is 'alibi'; choose rope or t5_bias"),
         ({"positions": "t5_bias", "max_distance": 16}, "max_distance is 16; it must be above half of"),
         ({"positions": "t5_bias", "rope_in_cross": True}, "rope_in_cross needs positions=rope"),

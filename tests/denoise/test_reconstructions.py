@@ -36,7 +36,7 @@ def test_each_part_of_a_mixture_is_shown_and_written_as_its_own(prepared: Path) 
         assert hidden == asked
         own_input = isinstance(visit.corruption, MaskedFragment)
         batch = held_out.of(np.array([row["window"]]), held_out.step)
-        [alone] = write(model, batch, eos=data.vocab.eos, has_own_input=own_input)
+        [alone] = write(model, batch, data.vocab, has_own_input=own_input)
         texts = data.store.tokenizer.text_of(alone)
         assert "".join(text for text, _ in row["said"]).replace(" ", "") == texts.replace(" ", "")
         if own_input:

@@ -1,4 +1,4 @@
-"""T5 v1.1 weights of transformers, in and out.
+"""T5 weights of transformers, in and out.
 
 transformers keeps every matrix apart and names them by place; here the matrices that read the same input are
 one. transformers itself is not imported: its state is a dictionary of tensors.
@@ -18,6 +18,9 @@ from denoise.model.layers import Projection
 Pair = tuple[str, tuple[str, ...]]
 """Our name of a weight, and transformers' names of the matrices it is made of, in order."""
 
+# The first checkpoints of T5 carry a table of positions for cross attention, which nothing reads.
+_UNUSED_BIAS = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
+
 
 def _attention(ours: str, theirs: str) -> Iterator[Pair]:
     yield (
@@ -28,9 +31,12 @@ def _attention(ours: str, theirs: str) -> Iterator[Pair]:
     yield f"{ours}.norm_self.weight", (f"{theirs}.layer_norm.weight",)
 
 
-def _feed_forward(ours: str, theirs: str) -> Iterator[Pair]:
-    gate_value = tuple(f"{theirs}.DenseReluDense.wi_{part}.weight" for part in "01")
-    yield f"{ours}.feed_forward.gate_value.weight", gate_value
+def _feed_forward(ours: str, theirs: str, config: ModelConfig) -> Iterator[Pair]:
+    if config.feed_forward == "geglu":
+        gate_value = tuple(f"{theirs}.DenseReluDense.wi_{part}.weight" for part in "01")
+        yield f"{ours}.feed_forward.gate_value.weight", gate_value
+    else:
+        yield f"{ours}.feed_forward.hidden.weight", (f"{theirs}.DenseReluDense.wi.weight",)
     yield f"{ours}.feed_forward.out.weight", (f"{theirs}.DenseReluDense.wo.weight",)
     yield f"{ours}.norm_feed_forward.weight", (f"{theirs}.layer_norm.weight",)
 
@@ -59,37 +65,41 @@ def names(config: ModelConfig) -> Iterator[Pair]:
     for number in range(config.num_encoder_layers):
         ours, theirs = f"encoder.layers.{number}", f"encoder.block.{number}.layer"
         yield from _attention(ours, f"{theirs}.0")
-        yield from _feed_forward(ours, f"{theirs}.1")
+        yield from _feed_forward(ours, f"{theirs}.1", config)
     cross = []
     for number in range(config.num_decoder_layers):
         ours, theirs = f"decoder.layers.{number}", f"decoder.block.{number}.layer"
         yield from _attention(ours, f"{theirs}.0")
         yield from _cross_attention(ours, f"{theirs}.1")
-        yield from _feed_forward(ours, f"{theirs}.2")
+        yield from _feed_forward(ours, f"{theirs}.2", config)
         cross += [f"{theirs}.1.EncDecAttention.{part}.weight" for part in "kv"]
     yield "decoder.cross_keys_values.weight", tuple(cross)
     if not config.tie_head:
         yield "head.weight", ("lm_head.weight",)
 
 
-def _final_norm_ratio(config: ModelConfig) -> float:
-    # Before a tied head transformers scales by d_model^-0.5 and this model by 1 / d_model; the decoder's last
-    # norm takes up the difference.
-    return config.d_model**0.5 if config.tie_head else 1.0
+def _final_norm_ratio(config: ModelConfig, is_scaled: bool) -> float:
+    # Before the head transformers scales by d_model^-0.5 or not at all, and this model by 1 / d_model where
+    # the head is tied; the decoder's last norm takes up the difference.
+    theirs = config.d_model**-0.5 if is_scaled else 1.0
+    return theirs * config.d_model if config.tie_head else theirs
 
 
-def from_transformers_state(state: Mapping[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
-    """Turn the state of a T5ForConditionalGeneration, v1.1, into one that EncoderDecoder loads.
+def from_transformers_state(
+    state: Mapping[str, Tensor], config: ModelConfig, *, is_scaled: bool | None = None
+) -> dict[str, Tensor]:
+    """Turn the state of a T5ForConditionalGeneration into one that EncoderDecoder loads.
+
+    `is_scaled` tells whether it scales before its head, `scale_decoder_outputs` in its config; None: where
+    the head is tied, as in the published v1.0 (tied) and v1.1 (untied).
 
     Raises BadModel if the config's positions are not T5's, or if weights are missing, left over or of another
     shape, naming the first of them.
     """
     if config.positions != "t5_bias":
         raise BadModel(f"positions is {config.positions!r}; weights from transformers need t5_bias")
-    if any(name.endswith("DenseReluDense.wi.weight") for name in state):
-        raise BadModel("these are weights of T5 v1.0, whose feed-forward has no gate; take a v1.1 checkpoint")
     # Copies of the embedding, which transformers stores under more than one name.
-    leftover = set(state) - {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight"}
+    leftover = set(state) - {"encoder.embed_tokens.weight", "decoder.embed_tokens.weight", _UNUSED_BIAS}
     converted = {}
     for ours, theirs in names(config):
         missing = [name for name in theirs if name not in state]
@@ -103,7 +113,8 @@ def from_transformers_state(state: Mapping[str, Tensor], config: ModelConfig) ->
         raise BadModel(
             f"the config has no place for {min(leftover)} and {len(leftover) - 1} more; is it that of this checkpoint?"
         )
-    converted["decoder.norm.weight"] = converted["decoder.norm.weight"] * _final_norm_ratio(config)
+    ratio = _final_norm_ratio(config, config.tie_head if is_scaled is None else is_scaled)
+    converted["decoder.norm.weight"] = converted["decoder.norm.weight"].float() * ratio
     _check_shapes(converted, config)
     return converted
 
@@ -118,10 +129,11 @@ def _check_shapes(converted: Mapping[str, Tensor], config: ModelConfig) -> None:
 
 
 def to_transformers_state(model: EncoderDecoder) -> dict[str, Tensor]:
-    """Turn a model into the state of a T5ForConditionalGeneration, v1.1, with tensors of its own.
+    """Turn a model into the state of a T5ForConditionalGeneration, with tensors of its own.
 
-    A tied head becomes transformers' tied and scaled one, as in v1.0 (`scale_decoder_outputs`). From
-    transformers 5 on, an untied head must be untied there by hand before loading: its T5Config ties always.
+    It is to be scaled before the head where the head is tied, and not where it is not: that is what
+    `tie_word_embeddings` decides in its config.json. An untied head is kept apart by transformers 5 only where
+    it is loaded from a file together with an embedding that differs; T5Config itself ties always.
 
     Raises BadModel if the model's positions are not T5's.
     """
@@ -136,7 +148,7 @@ def to_transformers_state(model: EncoderDecoder) -> dict[str, Tensor]:
     for ours, theirs in names(model.config):
         parts = fused[ours].matrices() if ours in fused else (weights[ours],)
         state |= {name: part.detach().clone() for name, part in zip(theirs, parts, strict=True)}
-    state["decoder.final_layer_norm.weight"] /= _final_norm_ratio(model.config)
+    state["decoder.final_layer_norm.weight"] /= _final_norm_ratio(model.config, model.config.tie_head)
     for alias in ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight"):
         state[alias] = state["shared.weight"]
     if model.config.tie_head:

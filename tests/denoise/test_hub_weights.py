@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from denoise.feed.batch import Batch
+from denoise.hub.weights import from_transformers_state, to_transformers_state
 from denoise.model.config import BadModel, ModelConfig
 from denoise.model.encoder_decoder import EncoderDecoder
-from denoise.model.hub import from_transformers_state, to_transformers_state
 from denoise.model.positions import bucket
 from tests.denoise.small_models import VOCAB_SIZE, padded, small_config, small_model, text_batch
 
@@ -26,7 +26,7 @@ def peer(config: ModelConfig):
         num_heads=config.num_heads,
         relative_attention_num_buckets=config.position_buckets,
         relative_attention_max_distance=config.max_distance,
-        feed_forward_proj="gated-gelu",
+        feed_forward_proj="gated-gelu" if config.feed_forward == "geglu" else "relu",
         layer_norm_epsilon=config.norm_epsilon,
         dropout_rate=0.0,
         # transformers 5 ties the head whatever is asked for; asking still decides whether it is scaled.
@@ -55,9 +55,10 @@ BATCHES = pytest.mark.parametrize(
 
 
 @BATCHES
+@pytest.mark.parametrize("feed_forward", ["geglu", "relu"])
 @pytest.mark.parametrize("tie_head", [False, True])
-def test_same_weights_give_transformers_logits_loss_and_gradients(batch, tie_head):
-    ours = small_model("t5_bias", tie_head=tie_head, **SHAPE)
+def test_same_weights_give_transformers_logits_loss_and_gradients(batch, tie_head, feed_forward):
+    ours = small_model("t5_bias", tie_head=tie_head, feed_forward=feed_forward, **SHAPE)
     with torch.no_grad():  # fresh norms are all 1 and would not show a mix-up
         for weight in ours.parameters():
             if weight.ndim == 1:
@@ -142,8 +143,15 @@ def test_weights_that_do_not_fit_are_named():
         from_transformers_state(state, small_config("t5_bias", num_encoder_layers=1))
     with pytest.raises(BadModel, match=r"encoder\.bias\.table would have shape .32, 2.; the config needs .16, 2."):
         from_transformers_state(state, small_config("t5_bias", position_buckets=16))
-    with pytest.raises(BadModel, match=r"v1\.0, whose feed-forward has no gate"):
-        from_transformers_state({"encoder.block.0.layer.1.DenseReluDense.wi.weight": name}, model.config)
+    with pytest.raises(BadModel, match=r"the weights lack encoder\.block\.0\.layer\.1\.DenseReluDense\.wi\.weight"):
+        from_transformers_state(state, small_config("t5_bias", feed_forward="relu"))
+
+
+def test_a_table_that_nothing_reads_is_passed_over():
+    model = small_model("t5_bias")
+    state = to_transformers_state(model)
+    state["decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"] = torch.zeros(32, 2)
+    assert from_transformers_state(state, model.config).keys() == model.state_dict().keys()
 
 
 def test_rope_is_not_exchanged():
