@@ -37,8 +37,8 @@ from denoise.feed.batch import Batch
 from denoise.model import sight
 from denoise.model.config import ModelConfig, training_flops
 from denoise.model.encoder_decoder import EncoderDecoder
+from denoise.model.loss import token_loss
 from denoise.train.execution import Execution, attention_backend, set_up
-from denoise.train.loss import token_loss
 
 VOCAB_SIZE = 32_128
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")

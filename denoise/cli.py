@@ -22,9 +22,9 @@ from denoise import __version__
 from denoise.data_commands import clean, prepare, tokenizer, tokens
 from denoise.doctor.command import doctor
 from denoise.hub.commands import export, generate
+from denoise.replay.command import replay
 from denoise.stopping import ADVICE, Stopped, Stopping
 from denoise.train.processes import is_first_here, is_first_process
-from denoise.train.replay_command import replay
 
 Arguments = Sequence[str]
 
@@ -146,8 +146,8 @@ def _train(arguments: Arguments, stopping: Stopping) -> None:
     run = RunFolder(folder)
     run.check(plain_values)
     if values.dry_run:
-        from denoise.train.dry_run import dry_run
-        from denoise.train.dry_run_page import differing, print_dry_run
+        from denoise.dry_run.measure import dry_run
+        from denoise.dry_run.page import differing, print_dry_run
 
         changed = differing(plain_values, plain(RunConfig, parser, parser.get_defaults()))
         print_dry_run(dry_run(config, measure=values.measure), folder, changed, console)

@@ -13,10 +13,10 @@ from denoise.feed.batch import Batch
 from denoise.model.attention import CrossAttention, Memory, Past, SelfAttention
 from denoise.model.config import BadModel, ModelConfig
 from denoise.model.layers import Embedding, Head, Projection, RMSNorm, feed_forward_of
+from denoise.model.linear_loss import linear_loss, linear_nats
+from denoise.model.loss import LossSum
 from denoise.model.positions import RelativeBias, Rotation
 from denoise.model.sight import Sight, View, sight_of
-from denoise.train.linear_loss import linear_loss, linear_nats
-from denoise.train.loss import LossSum
 
 
 class EncoderLayer(nn.Module):

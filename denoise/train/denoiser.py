@@ -11,7 +11,7 @@ from torch.distributed.tensor import DTensor
 
 from denoise.feed.batch import Batch
 from denoise.model.encoder_decoder import EncoderDecoder
-from denoise.train.loss import LossSum
+from denoise.model.loss import LossSum
 from denoise.train.optim.config import OptimizerConfig
 from denoise.train.optim.schedule import ScheduleConfig, learning_rate_factor
 from denoise.train.processes import num_processes, summed

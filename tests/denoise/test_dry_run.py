@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from denoise import cli
+from denoise.dry_run.measure import DryRun, dry_run, parameters_by_part
 from denoise.feed.data import DenoisingData
 from denoise.model.config import num_parameters
 from denoise.train.config import RunConfig
-from denoise.train.dry_run import DryRun, dry_run, parameters_by_part
 from denoise.train.execution import execution_of
 from tests.denoise.test_resume import TINY
 
@@ -53,7 +53,7 @@ def test_the_parts_of_a_model_add_up(config: RunConfig, found: DryRun) -> None:
 
 
 def test_a_model_too_large_for_this_machine_is_not_timed(config: RunConfig, found: DryRun) -> None:
-    from denoise.train import dry_run as module
+    from denoise.dry_run import measure as module
 
     assert found.speed is not None and found.run_s is not None and found.run_s > 0
     assert module._speed(config, found.data, execution_of(config), 4, int(1e13)) is None

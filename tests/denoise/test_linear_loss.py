@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from denoise.feed.batch import IGNORED
-from denoise.train.linear_loss import linear_loss, linear_nats
-from denoise.train.loss import LossSum, token_loss, token_nats
+from denoise.model.linear_loss import linear_loss, linear_nats
+from denoise.model.loss import LossSum, token_loss, token_nats
 from tests.denoise.small_models import small_model, text_batch
 
 NUM_ROWS, NUM_PLACES, WIDTH, VOCAB_SIZE = 3, 50, 32, 96

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from denoise.feed.batch import IGNORED
-from denoise.train.loss import token_loss, token_nats
+from denoise.model.loss import token_loss, token_nats
 
 
 def drawn(*shape: int) -> torch.Tensor:

@@ -11,9 +11,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from corruptions import Lengths
+from denoise.dry_run.memory import memory_estimate
 from denoise.model.config import ModelConfig
 from denoise.model.encoder_decoder import EncoderDecoder
-from denoise.train.memory import memory_estimate
 from tests.denoise.small_models import text_batch
 
 

@@ -10,8 +10,8 @@ import yaml
 from denoise.model.attention import Past, Sight
 from denoise.model.config import ModelConfig
 from denoise.model.encoder_decoder import EncoderDecoder
+from denoise.model.loss import token_loss
 from denoise.model.positions import RelativeBias, Rotation, laid_out
-from denoise.train.loss import token_loss
 from denoise.train.optim.config import AdamW
 from tests.denoise.small_models import (
     fragment_batch,

@@ -14,7 +14,7 @@ from data_prep.errors import BadInput
 
 if TYPE_CHECKING:
     from denoise.feed.data import DenoisingData
-    from denoise.train.replay import Replayed
+    from denoise.replay.step import Replayed
 
 
 def replay(arguments: Sequence[str]) -> None:
@@ -42,7 +42,7 @@ def _show(folder: Path, step: int, num_rows: int, save: str | None, device: str 
         raise BadInput(f"{folder} holds no run: it has no config.yaml; name the folder of a run")
     options = ["-c", str(folder / "config.yaml"), *([f"--device={device}"] if device else [])]
     config = value_of(RunConfig, parsed(run_options(), options)[1])
-    from denoise.train.replay import replay_step
+    from denoise.replay.step import replay_step
 
     tell = partial(Console().print, highlight=False, soft_wrap=True, markup=False)
     found, data = replay_step(config, folder, step, keeps_state=save is not None, tell=tell)

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from corruptions import Lengths
 from denoise.model.config import ModelConfig, num_parameters
-from denoise.train.linear_loss import tokens_at_once
+from denoise.model.linear_loss import tokens_at_once
 
 _EXACT_BYTES = 4  # weights, gradients and both moments of Adam are float32, whatever the precision of the products
 CHECKPOINT_BYTES_A_PARAMETER = 3 * _EXACT_BYTES

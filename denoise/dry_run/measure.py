@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
+from denoise.dry_run.memory import CHECKPOINT_BYTES_A_PARAMETER, MemoryEstimate, memory_estimate
 from denoise.explore.config import Objective
 from denoise.explore.drawing import Drawing, drawn
 from denoise.explore.subject import Subject
@@ -24,7 +25,6 @@ from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.train.config import RunConfig
 from denoise.train.devices import check_processes
 from denoise.train.execution import Execution, execution_of
-from denoise.train.memory import CHECKPOINT_BYTES_A_PARAMETER, MemoryEstimate, memory_estimate
 from denoise.train.pretrain import build_data, build_module, spend
 from denoise.train.processes import Processes
 

@@ -13,11 +13,11 @@ from rich.text import Text
 
 from denoise.doctor.finding import in_bytes
 from denoise.doctor.limits import memory_allowed_bytes
+from denoise.dry_run.measure import DryRun
 from denoise.explore.drawing import Tokens
 from denoise.explore.terminal import style_of
 from denoise.train.checkpoint_files import steps_in
 from denoise.train.devices import on_gpu, unused_gpus
-from denoise.train.dry_run import DryRun
 from denoise.train.run_folder import RunFolder
 
 _SHOWN_CHARACTERS = 320

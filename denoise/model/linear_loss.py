@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from denoise.feed.batch import IGNORED
-from denoise.train.loss import LossSum, token_nats
+from denoise.model.loss import LossSum, token_nats
 
 LOGITS_AT_ONCE = 1 << 26
 """Logits of a chunk at most: a quarter of a GB in float32."""
