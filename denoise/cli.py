@@ -47,6 +47,8 @@ def grid(arguments: Arguments) -> None:
     parser.add_argument("--only", nargs="+", default=["*"], help="Names of cells, such as 'muon*-seed1'.")
     own, overrides = parser.parse_known_args(arguments)
     file = Path(own.file)
+    if not file.exists() and arguments[0].startswith("-"):
+        raise BadInput(f"there is no grid file {own.file}; name it first, before all options: denoise grid FILE ...")
     _run_grid(file, Path(own.out or f"runs/{file.stem}"), overrides, own.only)
 
 

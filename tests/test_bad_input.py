@@ -34,6 +34,11 @@ def complaint(folder: Path, *arguments: str) -> str:
     return lines[0]
 
 
+def test_an_option_before_the_grid_file_does_not_hide_it(tmp_path: Path) -> None:
+    said = complaint(tmp_path, "grid", "--tracking", "off", "grid.yaml")
+    assert "there is no grid file off; name it first, before all options: denoise grid FILE" in said
+
+
 @pytest.mark.parametrize(
     ("name", "content", "parts"),
     [
