@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from rich.console import Console
 
 from corruptions import PrefixLM
 from denoise.model.config import ModelConfig
@@ -96,7 +97,8 @@ def train_until(struck_at: int | None, config: RunConfig, folder: Path) -> None:
 
     Denoiser.training_step = struck  # type: ignore[method-assign]
     try:
-        pretrain(config, folder, resolved={"seed": config.seed})
+        with (folder.parent / "said").open("a") as said:
+            pretrain(config, folder, resolved={"seed": config.seed}, console=Console(file=said, width=120))
         assert struck_at is None, "it went on to the end"
     except Struck:
         pass

@@ -69,6 +69,8 @@ def test_two_processes_do_what_one_does_and_hand_over_to_it_and_back(
     together(2, train_until, None, config, run, environ=UNDER_SLURM)
     assert_same_to_rounding(run, alone)
     assert json.loads((run / "environment.json").read_text())["num_processes"] == 2
+    last = next(row for row in rows(run) if row["kind"] == "train" and row["step"] == 12)
+    assert f"step 12/12, loss {last['loss']:.3f}" in (tmp_path / "said").read_text(), "people see the loss of all"
 
 
 @pytest.mark.slow

@@ -10,7 +10,6 @@ import lightning
 import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
-from torch import Tensor
 
 from denoise.feed.counts import NoiseCounts
 from denoise.feed.data import DenoisingData
@@ -93,15 +92,16 @@ class Journal(Callback):
         self._num_cut_tokens += int(counts.cut_tokens.sum())
         last_step, last_s = self._last_logged
         now_s = time.monotonic() - self._started_at_s
+        loss = float(summed(module.last_loss))
         row = {
             "kind": "train",
             "step": step,
             "tokens": data.tokens_before(step),
             "elapsed_s": round(self.elapsed_s, 3),
-            "loss": _finite(summed(module.last_loss)),
-            "z_loss": _finite(summed(module.last_penalty)),
+            "loss": _finite(loss),
+            "z_loss": _finite(float(summed(module.last_penalty))),
             "learning_rate": trainer.optimizers[0].param_groups[0]["lr"],
-            "gradient_norm": _finite(module.last_gradient_norm),
+            "gradient_norm": _finite(float(module.last_gradient_norm)),
             "tokens_per_s": round(
                 (data.tokens_before(step) - data.tokens_before(last_step)) / max(now_s - last_s, 1e-9), 1
             ),
@@ -111,7 +111,7 @@ class Journal(Callback):
         self._counts = None
         self._last_logged = (step, now_s)
         self._write(row)
-        self.progress.update(step, float(module.last_loss), row["tokens_per_s"])
+        self.progress.update(step, loss, row["tokens_per_s"])
 
     def on_validation_end(self, trainer: lightning.Trainer, module: Denoiser) -> None:  # type: ignore[override]
         """Write the held-out scores and the reconstructions, then take the clock off evaluation."""
@@ -156,6 +156,6 @@ class Journal(Callback):
         self.tracking.log(row)
 
 
-def _finite(number: Tensor) -> float | None:
+def _finite(number: float) -> float | None:
     """JSON has no nan: the loss of a step that was left out is null."""
-    return float(number) if math.isfinite(number) else None
+    return number if math.isfinite(number) else None
