@@ -174,6 +174,13 @@ def _wrong_type(found: re.Match[str], message: str, parser: Parser) -> str:
     return f"--{_key_in(message)}: {_kind(found[1])} is expected, {found[2]!r} was given"
 
 
+def _wrong_types(found: re.Match[str], message: str, parser: Parser) -> str:
+    """One of several types is expected."""
+    kinds = ", or ".join(_kind(kind.strip()) for kind in re.split(r"Expected an? ", found[1])[1:])
+    given = re.search(r"Given value: (.*)", message)
+    return f"--{_key_in(message)}: {kinds} is expected" + (f", {given[1]!r} was given" if given else "")
+
+
 def _wrong_class(found: re.Match[str], message: str, parser: Parser) -> str:
     """A name of no class, where a corruption, its noise or a schedule is expected."""
     built = re.search(r"Problem with given class_path '([^']+)'", message)
@@ -210,18 +217,20 @@ _SENTENCES: tuple[tuple[str, Callable[[re.Match[str], str, Parser], str]], ...] 
     (r"(?P<why>No module named '(?P<given>[^']+)')", _wrong_class),
     (r"(?P<why>module '[^']+' has no attribute '(?P<given>[^']+)')", _wrong_class),
     (r"Expected an? (.+?)\. Got value: (.+)", _wrong_type),
+    (r"^((?:Expected an? (?:typing\.Literal\[[^\]]+\]|<class '[\w.]+'>) ?)+)$", _wrong_types),
 )
 
 
 def _kind(expected: str) -> str:
     literal = re.fullmatch(r"typing\.Literal\[(.+)\]", expected)
     if literal:
-        return "one of " + literal[1].replace("'", "")
+        values = literal[1].replace("'", "")
+        return f"one of {values}" if "," in values else values
     names_of_enum = re.fullmatch(r"member of <enum '\w+'>: \{(.+)\}", expected)
     if names_of_enum:
         return "one of " + names_of_enum[1].replace(",", ", ")
     names = {"int": "a whole number", "float": "a number", "bool": "true or false", "str": "text"}
-    names |= {"tuple": "a list", "dict": "a mapping"}
+    names |= {"tuple": "a list", "list": "a list", "dict": "a mapping"}
     plain = re.fullmatch(r"<class '([\w.]+)'>", expected)
     return names.get(plain[1], plain[1]) if plain else expected
 

@@ -100,6 +100,9 @@ def test_what_a_run_is_can_be_written_down_and_read_again(tmp_path: Path) -> Non
         (["--modle.d_model=3"], ["no option --modle.d_model", "did you mean --model.d_model?"]),
         (["--seeed=3"], ["no option --seeed", "did you mean --seed?"]),
         (["--seed=x"], ["--seed", "a whole number is expected", "'x' was given"]),
+        (["--ema=x"], ["--ema: a number is expected, 'x' was given"]),
+        (["--devices=x"], ["--devices: a whole number, or auto is expected, 'x' was given"]),
+        (["--tracking=on line"], ["--tracking: one of auto, offline, off, or true or false is expected"]),
         (["--model.d_model=1.5"], ["--model.d_model", "a whole number is expected", "'1.5' was given"]),
         (["--precision=fp16"], ["--precision", "one of auto, 32-true, bf16-mixed", "fp16"]),
         (
@@ -145,6 +148,7 @@ def test_a_mistake_is_one_sentence(arguments: list[str], parts: list[str]) -> No
     [
         ("d_modle: 3\n", ["d_modle"]),
         ("model: {d_modle: 3}\n", ["d_modle", "did you mean d_model?"]),
+        ("phases: 3\n", ["phases", "a list is expected"]),
         ("seed: many\n", ["seed", "a whole number is expected", "'many' was given"]),
         ("seed: [1\n", ["wrong.yaml"]),
         (
@@ -188,3 +192,10 @@ def test_the_program_ends_with_one_line_and_code_2(tmp_path: Path, arguments: li
 
 def test_bad_usage_is_bad_input() -> None:
     assert issubclass(BadUsage, BadInput)
+
+
+def test_an_off_without_quotes_in_yaml_is_off(tmp_path: Path) -> None:
+    (tmp_path / "off.yaml").write_text("tracking: off\ncompile: off\n")
+    config = config_of("-c", str(tmp_path / "off.yaml"))
+    assert config.tracked == "off" and config.compile is False
+    assert config_of("--tracking", "off").tracked == "off"

@@ -86,9 +86,9 @@ class RunConfig:
     """Number format of the arithmetic. 32-true: float32. bf16-mixed: the model computes in bfloat16; weights, their
     gradients and the optimizer stay in float32, and so does the loss. auto: bf16-mixed on a GPU, 32-true elsewhere.
     float16 is not offered: the activations of T5 leave its range."""
-    compile: Literal["auto", "on", "off"] = "auto"
+    compile: Literal["auto"] | bool = "auto"
     """Whether torch.compile makes one kernel of many. It takes a minute at the start, and rounds differently. auto: on
-    a GPU only. In YAML, on and off stand in quotes."""
+    a GPU only."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where to compute; auto takes the first accelerator there is."""
     devices: int | Literal["auto"] = "auto"
@@ -110,7 +110,7 @@ class RunConfig:
     a list of them. Each is as large as any other, three times the weights for AdamW."""
     watch: WatchConfig = WatchConfig()
     """When a run whose loss goes astray is ended."""
-    tracking: Literal["auto", "offline", "off"] = "auto"
+    tracking: Literal["auto", "offline", "off"] | bool = "auto"
     """Weights & Biases. auto: online if there is a key and the server answers within 5 s, otherwise offline."""
     project: str = "denoise"
     """Weights & Biases project."""
@@ -138,6 +138,13 @@ class RunConfig:
             isinstance(step, int) and step > 0 for step in self.keep_steps
         ):
             raise BadRun(f"keep_steps is {self.keep_steps}; choose none, powers_of_two or a list of steps from 1 on")
+
+    @property
+    def tracked(self) -> Literal["auto", "offline", "off"]:
+        """How the run is tracked; YAML reads an `off` without quotes as false."""
+        if isinstance(self.tracking, bool):
+            return "auto" if self.tracking else "off"
+        return self.tracking
 
     @property
     def optimized_by(self) -> OptimizerConfig:

@@ -40,10 +40,10 @@ def execution_of(config: RunConfig) -> Execution:
     """Resolve what is `auto`. Raises BadRun for a device or a compiler that is not there."""
     device = _device(config)
     is_bf16 = config.precision == "bf16-mixed" or (config.precision == "auto" and device.type == "cuda")
-    wants_compiler = config.compile == "on" or (config.compile == "auto" and device.type == "cuda")
+    wants_compiler = config.compile is True or (config.compile == "auto" and device.type == "cuda")
     missing = why_not_compiled(device) if wants_compiler else None
-    if missing is not None and config.compile == "on":
-        raise BadRun(f"compile is on, but {missing}; install it, or give --compile=off")
+    if missing is not None and config.compile is True:
+        raise BadRun(f"compile is true, but {missing}; install it, or give --compile=false")
     return Execution(device, torch.bfloat16 if is_bf16 else torch.float32, wants_compiler and missing is None)
 
 

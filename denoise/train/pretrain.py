@@ -75,7 +75,7 @@ def pretrain(
         module = build_module(config, data)
         tracking = Tracking(
             folder,
-            mode=config.tracking if processes.is_first else "off",
+            mode=config.tracked if processes.is_first else "off",
             project=config.project,
             config=resolved,
             cell=run.cell(config.seed),

@@ -145,7 +145,7 @@ def test_what_a_run_asks_for_is_resolved_on_the_machine() -> None:
 
     assert of() == Execution(CPU, torch.float32, is_compiled=False)
     assert of(precision="bf16-mixed").dtype == torch.bfloat16
-    assert of(compile="on").is_compiled
+    assert of(compile=True).is_compiled
     with pytest.raises(BadRun, match="float16 is not offered"):
         of(precision="16-mixed")
     if not torch.cuda.is_available():
@@ -155,8 +155,8 @@ def test_what_a_run_asks_for_is_resolved_on_the_machine() -> None:
 
 def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(execution, "_cpp_compiler", lambda: None)
-    with pytest.raises(BadRun, match=r"compile is on, but there is no C\+\+ compiler.*--compile=off"):
-        execution_of(RunConfig(device="cpu", compile="on"))
+    with pytest.raises(BadRun, match=r"compile is true, but there is no C\+\+ compiler.*--compile=false"):
+        execution_of(RunConfig(device="cpu", compile=True))
 
 
 def test_the_attention_kernels_follow_from_positions_device_and_documents() -> None:
