@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 from corruptions import Corruption
 from data_prep.tokens import TokenStore
 from denoise.feed.ahead import Ahead
+from denoise.feed.batch import Batch
 from denoise.feed.batches import ALONE, Batches, HeldOutBatches, PhasedBatches, Share
 from denoise.feed.documents import demand_apart
 from denoise.feed.phases import Phase, PhaseConfig, phases_of, shapes_of, tokens_before
@@ -194,6 +195,13 @@ class DenoisingData(lightning.LightningDataModule):
             step=self.num_steps,
             **self._options(),
         )
+
+    def transfer_batch_to_device(self, batch: Batch, device: torch.device, dataloader_idx: int) -> Batch:
+        """Batches that were made ahead are there already; Lightning would look through all their fields to see it."""
+        if batch.source.device == device:
+            return batch
+        moved: Batch = super().transfer_batch_to_device(batch, device, dataloader_idx)
+        return moved
 
     def _options(self) -> dict[str, Any]:
         """What all batches of this process have in common."""

@@ -28,7 +28,7 @@ def test_gradients_are_scaled_down_and_their_norm_before_is_kept(clip_norm: floa
     module = denoiser(AdamW(clip_norm=clip_norm))
     module.training_step(text_batch(), 0).backward()
     before = norm_of(module)
-    module.on_before_optimizer_step(None)
+    module.on_before_optimizer_step(module.optimizer_config.build(module.model))
     assert module.last_gradient_norm.item() == pytest.approx(before, rel=1e-5)
     assert norm_of(module) == pytest.approx(min(before, clip_norm), rel=1e-3)
 
