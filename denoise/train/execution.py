@@ -73,6 +73,17 @@ def why_not_compiled(device: torch.device) -> str | None:
     return None
 
 
+def compiler_trouble(error: Exception) -> BadRun:
+    """What to do about a graph that cannot be compiled; the whole of it is in the error behind this one."""
+    from torch._inductor.runtime.cache_dir_utils import cache_dir
+
+    reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+    return BadRun(
+        f"torch.compile failed ({reason[:200]}); --compile=false trains without it; if a run was killed while it "
+        f"compiled, delete {cache_dir()}"
+    )
+
+
 def attention_backend(
     config: ModelConfig, device: torch.device, *, is_compiled: bool = True, documents: str = "joined"
 ) -> str:

@@ -14,6 +14,7 @@ import lightning
 import torch
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from rich.console import Console
+from torch._dynamo.exc import TorchDynamoException
 
 from data_prep.files import only_one
 from data_prep.tokens import TokenStore
@@ -30,7 +31,7 @@ from denoise.train.checkpoint_files import newest_usable, set_aside, step_of
 from denoise.train.config import BadRun, RunConfig
 from denoise.train.denoiser import Denoiser
 from denoise.train.devices import build_trainer, check_processes, unused_gpus
-from denoise.train.execution import execution_of, set_up, shape_advice
+from denoise.train.execution import compiler_trouble, execution_of, set_up, shape_advice
 from denoise.train.processes import Processes
 from denoise.train.progress import Progress
 from denoise.train.run_folder import Row, RunFolder
@@ -185,6 +186,8 @@ class _Fit:
             trainer.fit(self.module, datamodule=self.data, ckpt_path=newest, weights_only=True)
             if journal.last_held_out.get("step") != self.data.num_steps:
                 trainer.validate(self.module, datamodule=self.data, verbose=False)
+        except TorchDynamoException as error:
+            raise compiler_trouble(error) from error
         except SystemExit as left:
             if isinstance(left, SIGTERMException):  # a signal in the moment in which the handlers were Lightning's
                 self.stopping.check("stopped at once")

@@ -9,9 +9,11 @@ from typing import Any
 import lightning
 import pytest
 import torch
+from torch._dynamo.exc import TorchDynamoException
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from corruptions import Lengths
+from denoise import cli
 from denoise.feed.batch import Batch
 from denoise.model.config import ModelConfig
 from denoise.model.encoder_decoder import EncoderDecoder
@@ -21,6 +23,7 @@ from denoise.train.denoiser import Denoiser
 from denoise.train.execution import Execution, attention_backend, execution_of, set_up, shape_advice
 from denoise.train.pretrain import build_data, build_module
 from tests.denoise.small_models import fragment_batch, ids, small_model, span_batch, text_batch, whole_text_batch
+from tests.denoise.test_resume import TINY as SMALL_RUN
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 TINY = ModelConfig(d_model=32, num_encoder_layers=1, num_decoder_layers=1, num_heads=2, head_dim=16, d_ff=64)
@@ -151,6 +154,18 @@ def test_what_a_run_asks_for_is_resolved_on_the_machine() -> None:
     if not torch.cuda.is_available():
         with pytest.raises(BadRun, match="device is cuda, but PyTorch finds none"):
             execution_of(RunConfig(device="cuda"))
+
+
+def test_a_graph_that_cannot_be_compiled_says_what_to_do(
+    prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: object) -> None:
+        raise TorchDynamoException("ImportError: main.so: file too short")
+
+    monkeypatch.setattr("denoise.train.denoiser.Denoiser.training_step", fails)
+    options = [f"--data={prepared}", f"--run={tmp_path / 'run'}", *SMALL_RUN]
+    with pytest.raises(BadRun, match=r"torch.compile failed \(ImportError: main.so: file too short\); --compile=false"):
+        cli.run(["train", *options])
 
 
 def test_a_missing_compiler_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
