@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
+from denoise.train.optim.by_groups import ByGroups, moving
 from denoise.train.optim.config import Muon
 from denoise.train.optim.groups import matrices_of
 
@@ -23,7 +24,7 @@ _COEFFICIENTS = (3.4445, -4.7750, 2.0315)
 _LEAST_NORM = 1e-7
 
 
-class MuonAndAdamW(torch.optim.Optimizer):
+class MuonAndAdamW(ByGroups):
     """Groups of `parameter_groups`: `hidden` by Muon, the others by fused AdamW.
 
     Equal to torch.optim.Muon on every matrix apart, and to torch.optim.AdamW. Matrices of one shape are
@@ -34,27 +35,18 @@ class MuonAndAdamW(torch.optim.Optimizer):
         self.config = config
         super().__init__(groups, {})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move every weight that has a gradient."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            if group["name"] == "hidden":
-                self._muon(group)
-            else:
-                self._adamw(group)
-        return loss
+    def move(self, group: dict[str, Any]) -> None:
+        """Hidden matrices by Muon, what else there is by AdamW."""
+        if group["name"] == "hidden":
+            self._muon(group)
+        else:
+            self._adamw(group)
 
     def _muon(self, group: dict[str, Any]) -> None:
         config, lr = self.config, group["lr"]
-        moving = [(p, rows) for p, rows in zip(group["params"], group["parts"], strict=True) if p.grad is not None]
-        if not moving:
+        weights, gradients, parts = moving(group)
+        if not weights:
             return
-        weights, parts = [weight for weight, _ in moving], [rows for _, rows in moving]
-        gradients = [weight.grad for weight in weights]
         momenta = [self._kept(weight, "momentum_buffer") for weight in weights]
         torch._foreach_lerp_(momenta, gradients, 1 - config.momentum)
         ahead = torch._foreach_lerp(gradients, momenta, config.momentum) if config.nesterov else momenta
@@ -67,7 +59,7 @@ class MuonAndAdamW(torch.optim.Optimizer):
         torch._foreach_add_(matrices, steps)
 
     def _adamw(self, group: dict[str, Any]) -> None:
-        weights = [weight for weight in group["params"] if weight.grad is not None]
+        weights, gradients, _ = moving(group)
         counts = []
         for weight in weights:
             state = self.state[weight]
@@ -76,7 +68,7 @@ class MuonAndAdamW(torch.optim.Optimizer):
             counts.append(state["step"])
         adamw(
             weights,
-            [weight.grad for weight in weights],
+            gradients,
             [self._kept(weight, "exp_avg") for weight in weights],
             [self._kept(weight, "exp_avg_sq") for weight in weights],
             [],

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from denoise.train.optim.by_groups import ByGroups, moving
 from denoise.train.optim.config import ScaledAdamW
 from denoise.train.optim.groups import matrices_of
 
 
-class RmsScaledAdamW(torch.optim.Optimizer):
+class RmsScaledAdamW(ByGroups):
     """Groups of `parameter_groups`; a few kernels for all weights of a group together."""
 
     def __init__(self, groups: list[dict[str, Any]], config: ScaledAdamW) -> None:
@@ -20,25 +20,13 @@ class RmsScaledAdamW(torch.optim.Optimizer):
         # A count on the host, saved with its group: one on the device would be read at every step.
         super().__init__(groups, {"num_steps": 0})
 
-    @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:
-        """Move every weight that has a gradient."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            group["num_steps"] += 1
-            self._move(group)
-        return loss
-
-    def _move(self, group: dict[str, Any]) -> None:
+    def move(self, group: dict[str, Any]) -> None:
+        """Move the weights of one group."""
+        group["num_steps"] += 1
         (beta1, beta2), lr, num_steps = self.config.betas, group["lr"], group["num_steps"]
-        moving = [(p, rows) for p, rows in zip(group["params"], group["parts"], strict=True) if p.grad is not None]
-        if not moving:
+        weights, gradients, parts = moving(group)
+        if not weights:
             return
-        weights, parts = [weight for weight, _ in moving], [rows for _, rows in moving]
-        gradients = [weight.grad for weight in weights]
         for weight in weights:
             if not self.state[weight]:
                 self.state[weight] = {"exp_avg": torch.zeros_like(weight), "exp_avg_sq": torch.zeros_like(weight)}
