@@ -44,7 +44,7 @@ def grid(arguments: Arguments) -> None:
     parser = PlainParser(prog="denoise grid", description=grid.__doc__, epilog=OVERRIDES)
     parser.add_argument("file", help="Grid file, such as configs/grids/demo.yaml.")
     parser.add_argument("--out", help="Folder of the cells (default: runs/NAME of the file).")
-    parser.add_argument("--only", nargs="+", default=["*"], help="Names of cells, such as 'muon*-seed1'.")
+    parser.add_argument("--only", nargs="+", default=("*",), help="Names of cells, such as 'muon*-seed1'.")
     own, overrides = parser.parse_known_args(arguments)
     file = Path(own.file)
     if not file.exists() and arguments[0].startswith("-"):
@@ -176,7 +176,8 @@ def _run_grid(file: Path, folder: Path, overrides: Sequence[str], only: Sequence
         there_are = ", ".join(cell.name for cell in every)
         raise BadInput(f"{file} has no cell called {' or '.join(only)}; there are {there_are}")
     console.print(f"{len(cells)} runs in {folder}", highlight=False, soft_wrap=True)
-    command = shlex.join(["denoise", "grid", str(file), "--out", str(folder), *overrides])
+    chosen = [] if only == ("*",) else ["--only", *only]
+    command = shlex.join(["denoise", "grid", str(file), "--out", str(folder), *overrides, *chosen])
     failed = run_cells(cells, folder, file, command, console)
     report([str(folder)])
     if any((folder / "wandb").glob("offline-run-*")):
@@ -254,7 +255,8 @@ def main() -> None:
             print(f"denoise: {_sentence(error)}", file=sys.stderr)
         sys.exit(2)
     except Stopped as stopped:
-        print(f"denoise: {stopped}", file=sys.stderr)
+        if is_first_here():
+            print(f"denoise: {stopped}", file=sys.stderr)
         sys.exit(stopped.exit_code)
     except KeyboardInterrupt:
         print("\ndenoise: stopped; the same command goes on where it was", file=sys.stderr)

@@ -261,11 +261,15 @@ def unknown_command(given: str, known: Sequence[str]) -> BadUsage:
 
 def corruption_in(file: Path) -> Corruption:
     """The corruption that a file such as configs/corruptions/mass.yaml describes."""
-    parser = Parser(prog=str(file))
-    parser.add_subclass_arguments(Corruption, "corruption")
     try:
-        values = parser.parse_args([f"--corruption={file}"])
-        built: Corruption = parser.instantiate(values).corruption
+        return corruption_named(str(file), str(file))
     except BadUsage as error:
         raise BadUsage(f"{file}: {error}") from error
+
+
+def corruption_named(given: str, where: str) -> Corruption:
+    """The corruption that a name, a file or JSON gives; `where` it stands, for messages."""
+    parser = Parser(prog=where)
+    parser.add_subclass_arguments(Corruption, "corruption")
+    built: Corruption = parser.instantiate(parser.parse_args([f"--corruption={given}"])).corruption
     return built

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from data_prep.cleaning.dedup import Dedup, key_of, what_is_left
+from data_prep.cleaning.dedup import Dedup, text_key, what_is_left
 from data_prep.cleaning.rules import Rules
 from data_prep.cleaning.verdicts import Document, Dropped
 
@@ -80,7 +80,7 @@ class SentenceSpans(Dedup):
 def _keys(sentences: list[str]) -> list[int]:
     plain = [sentence.strip().lower() for sentence in sentences]
     spans = zip(plain, plain[1:], plain[2:], strict=False) if len(plain) >= NUM_SENTENCES else [plain]
-    return [key_of("\n".join(span)) for span in spans]
+    return [text_key("\n".join(span)) for span in spans]
 
 
 def _why_cut(keys: Sequence[int], lost: Collection[int], num_sentences: int) -> list[str | None]:

@@ -180,7 +180,7 @@ def perform(task: Task) -> Outcome:
 
 @contextmanager
 def _fewer_collections() -> Iterator[None]:
-    """Look for cycles of objects seldom: a task makes millions of objects and hardly any cycle; 4 % of its time."""
+    """Look for cycles of objects seldom: a task makes millions of objects and hardly any cycle."""
     before = gc.get_threshold()
     gc.set_threshold(100_000, *before[1:])
     try:

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 from denoise.doctor.finding import Finding, in_bytes
 
@@ -63,17 +64,22 @@ def attention() -> Iterator[Finding]:
     import torch
     from torch.nn.attention import SDPBackend
 
+    from denoise.model.config import ModelConfig
+    from denoise.train.execution import attention_backend
+
     device = "cuda" if torch.cuda.is_available() else "cpu"
     dtype = torch.bfloat16 if device == "cuda" else torch.float32
     q = torch.zeros(1, 4, 128, 64, device=device, dtype=dtype, requires_grad=True)
     bias = torch.zeros(1, 4, 128, 128, device=device, dtype=dtype, requires_grad=True)
-    for positions, mask in (("rope", None), ("t5_bias", bias)):
+    masks: dict[Literal["rope", "t5_bias"], torch.Tensor | None] = {"rope": None, "t5_bias": bias}
+    for positions, mask in masks.items():
         # The dispatcher's own question; without gradients it would choose others.
         chosen = SDPBackend(torch._fused_sdp_choice(q, q, q, mask, 0.0, False)).name.lower()
+        taken = attention_backend(ModelConfig(positions=positions), torch.device(device))
         is_slow = device == "cuda" and positions == "rope" and chosen == "math"
         yield Finding(
             name="attention",
-            value=f"{positions}: {chosen.replace('_', ' ')}",
+            value=f"{positions}: {taken}; SDPA takes {chosen.replace('_', ' ')}",
             state="warning" if is_slow else "ok",
             advice="no fast kernel takes it: update torch, or look for TORCH_... variables that forbid one"
             if is_slow

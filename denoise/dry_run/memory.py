@@ -53,8 +53,8 @@ def memory_estimate(
     """Bytes of a process that is given `num_rows` windows a step, and holds one of `num_shards` shards.
 
     Layers are whole while they compute: of several shards each process holds the largest layer besides its own
-    share. float32 is meant where not is_bf16; with bf16 the matrix products and attention are bfloat16, and the
-    residual stream and the norms stay float32.
+    share. float32 is meant where not is_bf16; with bf16 the model computes in bfloat16 from float32 weights, and
+    norms and the loss in float32. The bfloat16 copies of the weights are not counted apart: a test holds the sum.
     """
     weights = num_parameters(config, vocab_size) * _EXACT_BYTES
     layer = config.d_model * (8 * config.attention_width + 3 * config.d_ff) * _EXACT_BYTES

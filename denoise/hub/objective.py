@@ -61,20 +61,16 @@ def objective_words(objective: Objective) -> dict[str, Any]:
 
 def corruption_from(values: object) -> Corruption:
     """The corruption that config.yaml of a run tells; T5's where it names none. Raises BadInput."""
-    from denoise.command_line import Parser
+    from denoise.command_line import corruption_named
 
     if values is None:
         return SpanCorruption()
-    parser = Parser(prog="config.yaml")
-    parser.add_subclass_arguments(Corruption, "corruption")
     try:
-        given = values if isinstance(values, str) else json.dumps(values)
-        built: Corruption = parser.instantiate(parser.parse_args([f"--corruption={given}"])).corruption
+        return corruption_named(values if isinstance(values, str) else json.dumps(values), "config.yaml")
     except BadInput:
         raise
     except Exception as error:  # a user's own class may fail in any way where its files are gone
         raise BadInput(f"the corruption of the run cannot be built ({error})") from error
-    return built
 
 
 def objective_of_run(config: Mapping[str, Any], shapes: Mapping[str, Any], folder: Path) -> Objective:

@@ -12,7 +12,7 @@ from cleaning_pages import MORE, PROSE, english, page, texts_by_url
 from hypothesis import given
 from hypothesis import strategies as st
 
-from data_prep.cleaning.dedup import Lines, digest64, key_of, owners, priority
+from data_prep.cleaning.dedup import Lines, digest64, owners, priority, text_key
 from data_prep.cleaning.loop import Cleaned, clean_all, without_duplicates
 from data_prep.cleaning.profiles import C4
 from data_prep.cleaning.rules import Rules
@@ -118,8 +118,8 @@ def test_owners_have_the_lowest_priority() -> None:
 
 def test_digests_are_the_first_half_of_md5() -> None:
     assert f"{digest64('a'):016x}" == md5(b"a").hexdigest()[:16]
-    assert Lines().keys("A \nb") == [key_of("a"), key_of("b")]
-    assert key_of("\ud800") != key_of("?"), "half of a surrogate pair is no reason to stop"
+    assert Lines().keys("A \nb") == [text_key("a"), text_key("b")]
+    assert text_key("\ud800") != text_key("?"), "half of a surrogate pair is no reason to stop"
 
 
 def test_times_are_compared_before_urls() -> None:

@@ -11,7 +11,7 @@ from cleaning_pages import PROSE, english, page, texts_by_url
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from data_prep.cleaning.dedup import DedupUnit, dedup_of, key_of, priority
+from data_prep.cleaning.dedup import DedupUnit, dedup_of, priority, text_key
 from data_prep.cleaning.loop import Cleaned, clean_all, without_duplicates
 from data_prep.cleaning.profiles import C4
 from data_prep.cleaning.rules import Rules
@@ -87,7 +87,7 @@ def test_a_text_of_fewer_sentences_has_one_key_of_all() -> None:
     spans = SentenceSpans()
     assert len(spans.keys(A)) == len(spans.keys(f"{A} {B}")) == len(spans.keys(f"{A} {B} {C}")) == 1
     assert len({*spans.keys(A), *spans.keys(f"{A} {B}"), *spans.keys(f"{A} {B} {C}")}) == 3
-    assert spans.keys(f"{A} {B} {C}") == [key_of(f"{A}\n{B}\n{C}".lower())], "keys are the same on every machine"
+    assert spans.keys(f"{A} {B} {C}") == [text_key(f"{A}\n{B}\n{C}".lower())], "keys are the same on every machine"
 
 
 @given(st.lists(st.sampled_from([*" .?!\n。\u3000\xa0\x85’”)a1É你\ud800", "Mr. ", "Yes. "]), max_size=30).map("".join))

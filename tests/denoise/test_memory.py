@@ -46,13 +46,17 @@ class Peak(TorchDispatchMode):
         self.now -= size
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize("positions", ["rope", "t5_bias"])
 @pytest.mark.parametrize(("vocab_size", "lengths"), [(500, Lengths(128, 64)), (4000, Lengths(64, 128))])
-def test_a_step_takes_the_memory_that_is_told(positions: str, vocab_size: int, lengths: Lengths) -> None:
+def test_a_step_takes_the_memory_that_is_told(
+    positions: str, vocab_size: int, lengths: Lengths, dtype: torch.dtype
+) -> None:
     config = ModelConfig(
         d_model=64, num_heads=2, head_dim=32, d_ff=192, num_encoder_layers=3, num_decoder_layers=3, positions=positions
     )
     model = EncoderDecoder(config, vocab_size)
+    model.compute_dtype = dtype
     batch = text_batch(4, *lengths, vocab_size=vocab_size)
     optimizer = torch.optim.AdamW(model.parameters(), fused=True)
     with Peak() as peak:
@@ -60,7 +64,9 @@ def test_a_step_takes_the_memory_that_is_told(positions: str, vocab_size: int, l
             optimizer.zero_grad()
             model(batch).objective.backward()
             optimizer.step()
-    told = memory_estimate(config, vocab_size, lengths, 4)
+    told = memory_estimate(config, vocab_size, lengths, 4, is_bf16=dtype == torch.bfloat16)
     taken = peak.most + told.weights  # the weights were there before
-    print(f"{positions} {vocab_size} {lengths}: told {told.peak:,}, taken {taken:,}: {told.peak / taken - 1:+.1%}")
+    print(
+        f"{positions} {dtype} {vocab_size} {lengths}: told {told.peak:,}, taken {taken:,}: {told.peak / taken - 1:+.1%}"
+    )
     assert told.peak == pytest.approx(taken, rel=0.1)

@@ -55,7 +55,7 @@ class Journal(Callback):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Count on from a checkpoint."""
         self._elapsed_s = state["elapsed_s"]
-        saved = state.get("counts")  # a checkpoint of an earlier version has none
+        saved = state["counts"]
         counts = NoiseCounts(*map(np.array, saved)) if saved else None
         self._num_cut_tokens = state["num_cut_tokens"] - (int(counts.cut_tokens.sum()) if counts is not None else 0)
         # Every process reads the sum of all; one of them counts on from it.
