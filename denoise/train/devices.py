@@ -64,8 +64,8 @@ def build_trainer(
 
 
 def on_gpu(config: RunConfig) -> bool:
-    """Whether the run computes on a GPU of NVIDIA or AMD."""
-    return config.device == "cuda" or (config.device == "auto" and torch.cuda.is_available())
+    """Whether the run computes on a GPU of NVIDIA or AMD. Raises BadRun for one that is not there."""
+    return execution_of(config).device.type == "cuda"
 
 
 def check_processes(config: RunConfig, processes: Processes) -> None:
