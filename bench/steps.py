@@ -23,8 +23,9 @@ import torch
 from rich.console import Console
 
 from denoise.model.config import ModelConfig
+from denoise.train.assembly import build_data, build_module, spend
 from denoise.train.config import RunConfig
-from denoise.train.pretrain import build_data, build_module, pretrain, spend
+from denoise.train.pretrain import pretrain
 
 SMALLEST = ModelConfig(d_model=8, num_heads=1, head_dim=8, d_ff=8, num_encoder_layers=1, num_decoder_layers=1)
 

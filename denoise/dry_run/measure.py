@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from functools import reduce
 from operator import add
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import torch
 
@@ -15,34 +13,19 @@ from denoise.dry_run.memory import CHECKPOINT_BYTES_A_PARAMETER, MemoryEstimate,
 from denoise.explore.config import Objective
 from denoise.explore.drawing import Drawing, drawn
 from denoise.explore.subject import Subject
-from denoise.feed.batch import Batch
 from denoise.feed.counts import NoiseCounts
 from denoise.feed.data import DenoisingData
-from denoise.feed.phases import Shape
 from denoise.hub.checkpoint import read_checkpoint
-from denoise.model.config import training_flops
 from denoise.model.encoder_decoder import EncoderDecoder
+from denoise.train.assembly import build_data, spend, step_seconds
+from denoise.train.budget import run_flops, step_flops
 from denoise.train.config import RunConfig
 from denoise.train.devices import check_processes
-from denoise.train.execution import Execution, execution_of
-from denoise.train.pretrain import build_data, build_module, spend
+from denoise.train.execution import execution_of
 from denoise.train.processes import Processes
+from denoise.train.speed import Speed, measured_speed
 
 _NUM_LOOKED_AT = 8
-_MOST_FLOPS = 2e11
-"""Work of a timed step on a CPU, a few seconds; larger batches are timed in part."""
-_MOST_FLOPS_A_ROW = 10 * _MOST_FLOPS
-
-
-class Speed(NamedTuple):
-    """What a step was measured to take on this machine."""
-
-    step_s: float
-    """Seconds of a step of one process's share of the batch."""
-    num_rows: int
-    """Windows in the steps that were timed; the rest is multiplied."""
-    device: str
-    """Where."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +67,7 @@ class DryRun:
     @property
     def run_flops(self) -> int:
         """Floating-point operations of all steps."""
-        return sum(phase.num_steps * _flops_of(self.config, self.data, phase.shape) for phase in self.data.phases)
+        return run_flops(self.config.model, self.data.vocab.size, self.data.phases)
 
     @property
     def run_s(self) -> float | None:
@@ -103,17 +86,16 @@ def dry_run(config: RunConfig, *, measure: bool) -> DryRun:
     processes = Processes.of(config.devices, config.num_nodes)
     check_processes(config, processes)
     data = build_data(config)
-    spend(config, data)
+    spend(config, data, step_seconds(config, data))
     execution = execution_of(config)
     num_rows = config.batch_size // processes.num_all
     vocab_size = data.vocab.size if config.init is None else read_checkpoint(Path(config.init)).num_rows
-    step_flops = _flops_of(config, data, data.phases[-1].shape)
     return DryRun(
         config=config,
         data=data,
         processes=processes,
         parameters=parameters_by_part(config, vocab_size),
-        step_flops=step_flops,
+        step_flops=step_flops(config.model, data.vocab.size, data.shape),
         memory=memory_estimate(
             config.model,
             vocab_size,
@@ -125,13 +107,8 @@ def dry_run(config: RunConfig, *, measure: bool) -> DryRun:
         ),
         counts=_counts(data),
         drawing=_first_window(config, data),
-        speed=_speed(config, data, execution, num_rows, step_flops // config.batch_size) if measure else None,
+        speed=measured_speed(config, data, execution, num_rows) if measure else None,
     )
-
-
-def _flops_of(config: RunConfig, data: DenoisingData, shape: Shape) -> int:
-    """Floating-point operations of a step of this shape, of all processes."""
-    return training_flops(config.model, data.vocab.size, *shape.room.pad_to) * shape.batch_size
 
 
 def parameters_by_part(config: RunConfig, vocab_size: int) -> dict[str, int]:
@@ -154,47 +131,3 @@ def _first_window(config: RunConfig, data: DenoisingData) -> Drawing:
     subject = Subject(window=visit.window, vocab=data.vocab, spelled=tokenizer.piece, unit="pieces", num_left_out=0)
     objective = Objective(type(visit.corruption).__name__, visit.corruption)
     return drawn(subject, objective, seed=config.seed, epoch=visit.epoch, window=visit.number)
-
-
-def _speed(config: RunConfig, data: DenoisingData, execution: Execution, num_rows: int, row_flops: int) -> Speed | None:
-    """The faster of two real steps after a first one; on a CPU of as many rows as take a few seconds.
-
-    None where a single row would take too long.
-    """
-    device = execution.device
-    is_gpu = device.type == "cuda"
-    if row_flops > _MOST_FLOPS_A_ROW and not is_gpu:
-        return None
-    rows = num_rows if is_gpu else min(num_rows, max(1, int(_MOST_FLOPS / row_flops)))
-    torch.set_flush_denormal(True)
-    model = build_module(config, data).model.to(device)
-    batch = _moved(data.batches()[data.num_steps - 1], rows, device)
-
-    def seconds(num_rows: int) -> float:
-        started_s = time.perf_counter()
-        model(_moved(batch, num_rows, device).for_model(), config.z_loss).objective.backward()
-        if is_gpu:
-            torch.cuda.synchronize()
-        return time.perf_counter() - started_s
-
-    seconds(rows)  # which compiles, or fills the caches
-    forward_backward_s = min(seconds(rows), seconds(rows))
-    step_s = forward_backward_s * num_rows / rows + _optimizer_s(config, model)
-    return Speed(step_s=step_s, num_rows=rows, device=str(device))
-
-
-def _optimizer_s(config: RunConfig, model: EncoderDecoder) -> float:
-    optimizer = config.optimized_by.build(model)
-    optimizer.step()
-    started_s = time.perf_counter()
-    optimizer.step()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return time.perf_counter() - started_s
-
-
-def _moved(batch: Batch, num_rows: int, device: torch.device) -> Batch:
-    tensors: dict[str, Any] = {
-        name: field[:num_rows].to(device) for name, field in batch._asdict().items() if isinstance(field, torch.Tensor)
-    }
-    return batch._replace(**tensors)

@@ -17,7 +17,16 @@ from denoise.feed.ahead import Ahead
 from denoise.feed.batch import Batch
 from denoise.feed.batches import ALONE, Batches, HeldOutBatches, PhasedBatches, Share
 from denoise.feed.documents import demand_apart
-from denoise.feed.phases import Phase, PhaseConfig, phases_of, shapes_of, tokens_before
+from denoise.feed.phases import (
+    CostOfStep,
+    Phase,
+    PhaseConfig,
+    Shape,
+    phases_of,
+    shapes_of,
+    tokens_before,
+    tokens_of_step,
+)
 from denoise.feed.windows import Windows
 from denoise.stopping import leave_to_the_run
 
@@ -113,16 +122,21 @@ class DenoisingData(lightning.LightningDataModule):
         for part in self.room.parts if self.keep_apart else ():
             demand_apart(part)
 
-    def spend(self, budget_tokens: int) -> int:
-        """Set and return the number of steps, the most that cost no more than so many tokens."""
-        self.phases = phases_of(self._shapes, budget_tokens)
+    def spend(self, budget: int, cost: CostOfStep = tokens_of_step) -> int:
+        """Set and return the number of steps, the most that together cost no more than the budget."""
+        self.phases = phases_of(self._shapes, budget, cost)
         self.num_steps = self.phases[-1].first_step + self.phases[-1].num_steps
         return self.num_steps
 
     @property
+    def shape(self) -> Shape:
+        """Of the batches of the last phase."""
+        return self._shapes[-1]
+
+    @property
     def tokens_per_step(self) -> int:
         """Encoder and decoder tokens that one step costs, its padding included; of the last phase."""
-        return self._shapes[-1].tokens_per_step
+        return self.shape.tokens_per_step
 
     def tokens_before(self, step: int) -> int:
         """Encoder and decoder tokens that the first `step` steps cost."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import gcd
 from typing import NamedTuple
@@ -32,7 +32,7 @@ class PhaseConfig:
     """
 
     share: float = 0.1
-    """Part of budget_tokens that is spent in it; above 0, and below 1 for all phases together. What remains is
+    """Part of the budget that is spent in it; above 0, and below 1 for all phases together. What remains is
     spent at the run's own lengths and batch size."""
     source_len: int | None = None
     """Tokens the encoder reads. Left out: the run's."""
@@ -62,6 +62,14 @@ class Shape(NamedTuple):
     def tokens_per_step(self) -> int:
         """Encoder and decoder tokens that one step costs, its padding included."""
         return self.batch_size * (self.room.pad_to.source + self.room.pad_to.target)
+
+
+CostOfStep = Callable[[Shape], int]
+
+
+def tokens_of_step(shape: Shape) -> int:
+    """What a step costs where the budget is tokens."""
+    return shape.tokens_per_step
 
 
 class Phase(NamedTuple):
@@ -122,28 +130,29 @@ def shapes_of(
     return shapes
 
 
-def phases_of(shapes: Sequence[Shape], budget_tokens: int) -> tuple[Phase, ...]:
+def phases_of(shapes: Sequence[Shape], budget: int, cost: CostOfStep = tokens_of_step) -> tuple[Phase, ...]:
     """The phases of a run, in integers; the last spends what the others leave.
 
-    Phases end where no window is left half read. Raises BadPhases for one without a step.
+    `cost` is what a step of a shape takes from the budget. Phases end where no window is left half read. Raises
+    BadPhases for one without a step.
     """
     stride = max(shape.room.stride for shape in shapes)
     phases: list[Phase] = []
-    step = token = visit = 0
+    step = token = visit = spent = 0
     for place, shape in enumerate(shapes):
         is_last = place == len(shapes) - 1
-        tokens = budget_tokens - token if is_last else round(budget_tokens * shape.share)
+        share = budget - spent if is_last else round(budget * shape.share)
         num_pieces = stride // shape.room.stride
         whole = 1 if is_last else num_pieces // gcd(num_pieces, shape.batch_size)
-        num_steps = tokens // shape.tokens_per_step // whole * whole
+        num_steps = share // cost(shape) // whole * whole
         if num_steps < 1 and len(shapes) > 1:
-            first = "step" if whole == 1 else f"{whole} steps"
             raise BadPhases(
-                f"phase {place + 1} has {max(tokens, 0):,} tokens, less than the {whole * shape.tokens_per_step:,} of "
-                f"its first {first}; give it a larger share or a smaller batch_size"
+                f"the share of phase {place + 1} pays for {max(share, 0) / cost(shape):.2g} steps, and it needs "
+                f"{whole}; give it a larger share or a smaller batch_size"
             )
         num_windows = -(-num_steps * shape.batch_size // num_pieces)
         phases.append(Phase(shape, step, num_steps, token, visit, num_windows, num_pieces))
+        spent += num_steps * cost(shape)
         step, token, visit = step + num_steps, token + num_steps * shape.tokens_per_step, visit + num_windows
     return tuple(phases)
 

@@ -107,7 +107,7 @@ def _training(trained: Trained, run: Path) -> str:
         f"- Windows of {_count(shapes, 'window_len')} tokens; sources of {_count(shapes, 'source_len')}, targets of "
         f"{_count(shapes, 'target_len')}, {_count(shapes, 'batch_size')} a step",
         f"- Step {trained.step:,} of {_count(shapes, 'num_steps')}: {seen:,} encoder and decoder tokens of a budget of "
-        f"{_count(shapes, 'budget_tokens')}",
+        f"{shapes.get('budget', 'unknown size')}",
         f"- Seed {config.get('seed')}; run `{run.name}`"
         + (f"; started from `{config['init']}`" if config.get("init") else "; from random weights"),
     ]

@@ -16,12 +16,12 @@ from torch import Tensor
 
 from denoise.feed.batch import IGNORED, Batch
 from denoise.feed.data import DenoisingData
+from denoise.train.assembly import average, build_data, build_module, evaluate_every, spend, step_seconds
 from denoise.train.callbacks.watch import LeaveOut
 from denoise.train.checkpoint_files import newest_usable, step_of
 from denoise.train.config import BadRun, RunConfig
 from denoise.train.denoiser import Denoiser
 from denoise.train.devices import build_trainer
-from denoise.train.pretrain import average, build_data, build_module, evaluate_every, spend
 from denoise.train.processes import Processes
 from denoise.train.run_folder import RunFolder, rows_of
 
@@ -69,7 +69,7 @@ def replay_step(
     config = replace(config, devices=1, num_nodes=1, strategy="auto")
     data = build_data(config)
     run.check_data(data.store.fingerprint, config.data)
-    num_steps = spend(config, data)
+    num_steps = spend(config, data, step_seconds(config, data, run))
     if not 1 <= step <= num_steps:
         raise BadRun(f"{folder} has steps 1 to {num_steps:,}, not {step:,}")
     module = build_module(config, data)

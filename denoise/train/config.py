@@ -10,6 +10,7 @@ from corruptions import Corruption, SpanCorruption
 from data_prep.errors import BadInput
 from denoise.feed.phases import PhaseConfig
 from denoise.model.config import ModelConfig
+from denoise.train.budget import DEFAULT, KINDS, Budget
 from denoise.train.divergence import WatchConfig
 from denoise.train.optim.config import AdamW, OptimizerConfig
 from denoise.train.optim.schedule import ScheduleConfig
@@ -55,8 +56,16 @@ class RunConfig:
     between them, and every document's decoder starts from pad; at the same number of tokens a step it is slower."""
     batch_size: int = 32
     """Windows a step, over all processes."""
-    budget_tokens: int = 100_000_000
-    """Encoder and decoder tokens to spend; with the lengths they decide the number of steps."""
+    budget_tokens: int | None = None
+    """Encoder and decoder tokens to spend; with the lengths they decide the number of steps. One budget counts: this
+    one, or one of the next three; 100 million tokens where none is given."""
+    budget_flops: float | None = None
+    """Operations of the matrix products to spend instead, forward and backward: 1e15."""
+    budget_steps: int | None = None
+    """Steps to take instead."""
+    budget_minutes: float | None = None
+    """Minutes of training steps instead, counted at the speed measured on this machine when the run begins;
+    evaluations and checkpoints come on top, and the number of steps is another on another machine."""
     phases: list[PhaseConfig] = field(default_factory=list)
     """Shorter texts or smaller batches to begin with, one after another, each for its share of the budget."""
     model: ModelConfig = ModelConfig()
@@ -121,8 +130,9 @@ class RunConfig:
                 f"precision is {self.precision!r}; choose auto, 32-true or bf16-mixed (float16 is not offered: the "
                 "activations of T5 leave its range)"
             )
-        for name in ("source_len", "batch_size", "budget_tokens", "num_evaluations", "num_held_out_windows"):
+        for name in ("source_len", "batch_size", "num_evaluations", "num_held_out_windows"):
             _require(self, name, at_least=1)
+        _require_one_budget(self)
         for name in ("log_every", "save_every", "pad_target_to"):
             _require(self, name, at_least=1)
         for name in ("num_workers", "num_reconstructions", "seed", "z_loss"):
@@ -138,6 +148,12 @@ class RunConfig:
             isinstance(step, int) and step > 0 for step in self.keep_steps
         ):
             raise BadRun(f"keep_steps is {self.keep_steps}; choose none, powers_of_two or a list of steps from 1 on")
+
+    @property
+    def budget(self) -> Budget:
+        """The one that counts."""
+        given = ((kind, getattr(self, f"budget_{kind}")) for kind in KINDS)
+        return next((Budget(kind, amount) for kind, amount in given if amount is not None), Budget(*DEFAULT))
 
     @property
     def tracked(self) -> Literal["auto", "offline", "off"]:
@@ -165,6 +181,18 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
     """
     keys = [key for key in {**old, **new} if key not in WITHOUT_EFFECT_ON_THE_RESULT]
     return [f"{key}: {old.get(key)!r} there, {new.get(key)!r} given" for key in keys if old.get(key) != new.get(key)]
+
+
+def _require_one_budget(config: RunConfig) -> None:
+    given = {f"budget_{kind}": getattr(config, f"budget_{kind}") for kind in KINDS}
+    given = {name: amount for name, amount in given.items() if amount is not None}
+    if len(given) > 1:
+        what = " and ".join(f"{name} is {amount:,}" for name, amount in given.items())
+        spare = " or ".join(f"--{name}=null" for name in given)
+        raise BadRun(f"{what}; a run has one budget: drop one with {spare}")
+    for name, amount in given.items():
+        if not 0 < amount < float("inf"):
+            raise BadRun(f"{name} is {amount}; it must be above 0")
 
 
 def _require(config: RunConfig, name: str, *, at_least: int) -> None:

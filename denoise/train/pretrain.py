@@ -17,21 +17,21 @@ from rich.console import Console
 from torch._dynamo.exc import TorchDynamoException
 
 from data_prep.files import only_one
-from data_prep.tokens import TokenStore
-from denoise.feed.data import DenoisingData, FeedConfig
-from denoise.hub.start import init_fingerprint, starting_model
+from denoise.feed.data import DenoisingData
+from denoise.hub.start import init_fingerprint
 from denoise.model.config import num_parameters
 from denoise.stopping import ADVICE, Stopping
-from denoise.train.averaging import MovingAverage
+from denoise.train.assembly import average, build_data, build_module, evaluate_every, spend, step_seconds
+from denoise.train.budget import run_flops, step_flops
 from denoise.train.callbacks.checkpoints import Checkpoints
 from denoise.train.callbacks.journal import Journal
 from denoise.train.callbacks.signals import StopBetweenSteps
 from denoise.train.callbacks.watch import Watch
 from denoise.train.checkpoint_files import newest_usable, set_aside, step_of
-from denoise.train.config import BadRun, RunConfig
+from denoise.train.config import RunConfig
 from denoise.train.denoiser import Denoiser
 from denoise.train.devices import build_trainer, check_processes, unused_gpus
-from denoise.train.execution import compiler_trouble, execution_of, set_up, shape_advice
+from denoise.train.execution import compiler_trouble, execution_of, shape_advice
 from denoise.train.processes import Processes
 from denoise.train.progress import Progress
 from denoise.train.run_folder import Row, RunFolder
@@ -68,7 +68,8 @@ def pretrain(
         data = build_data(config)
         run.check_data(data.store.fingerprint, config.data)
         init_fingerprint(config, folder)
-        spend(config, data)
+        step_s = step_seconds(config, data, run)
+        spend(config, data, step_s)
         execution = execution_of(config)
         # Only now: values that make no run must not keep the folder from the corrected ones.
         if processes.is_first:
@@ -94,65 +95,8 @@ def pretrain(
             progress=Progress(folder.name, data.num_steps, console),
             processes=processes,
             stopping=stopping,
+            step_s=step_s,
         ).go_on()
-
-
-def build_data(config: RunConfig) -> DenoisingData:
-    """The batches of a run; the number of steps is set once the lengths are known."""
-    folder = Path(config.data)
-    return DenoisingData(
-        TokenStore.open(folder, split="train"),
-        TokenStore.open(folder, split="held_out"),
-        config.corrupted_by,
-        FeedConfig(
-            source_len=config.source_len,
-            target_len=config.target_len,
-            pad_target_to=config.pad_target_to,
-            documents=config.documents,
-            batch_size=config.batch_size,
-            num_held_out_windows=config.num_held_out_windows,
-            num_reconstructions=config.num_reconstructions,
-            seed=config.seed,
-            num_workers=config.num_workers,
-            phases=tuple(config.phases),
-        ),
-    )
-
-
-def spend(config: RunConfig, data: DenoisingData) -> int:
-    """Set and return the number of steps that the budget pays for. Raises BadRun for too few, BadPhases."""
-    num_steps = data.spend(config.budget_tokens)
-    if num_steps < config.num_evaluations:
-        raise BadRun(
-            f"budget_tokens is {config.budget_tokens:,}, enough for {num_steps} steps of "
-            f"{data.tokens_per_step:,} tokens; give at least {config.num_evaluations * data.tokens_per_step:,}, "
-            "or lower batch_size or num_evaluations"
-        )
-    return num_steps
-
-
-def build_module(config: RunConfig, data: DenoisingData) -> Denoiser:
-    """The module before its first step; equal seeds give equal fresh weights whatever the corruption."""
-    model = starting_model(config, data.store.tokenizer)
-    set_up(model, execution_of(config))
-    return Denoiser(
-        model,
-        optimizer=config.optimized_by,
-        schedule=config.schedule,
-        num_steps=data.num_steps,
-        token_bytes=torch.from_numpy(data.store.tokenizer.token_bytes.astype("int64")),
-        z_loss=config.z_loss,
-    )
-
-
-def evaluate_every(config: RunConfig, data: DenoisingData) -> int:
-    """Steps between two evaluations."""
-    return -(-data.num_steps // config.num_evaluations)
-
-
-def average(config: RunConfig) -> list[MovingAverage]:
-    """What averages the weights, if anything does; whoever reads a checkpoint of the run needs it."""
-    return [MovingAverage(config.ema)] if config.ema is not None else []
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +111,8 @@ class _Fit:
     progress: Progress
     processes: Processes
     stopping: Stopping
+    step_s: float | None
+    """What a step was taken to last, where the budget is minutes."""
 
     def go_on(self) -> None:
         """Train from the newest checkpoint to the end, and say so in done.json."""
@@ -261,7 +207,11 @@ class _Fit:
                 }
                 for phase in data.phases
             ],
-            "budget_tokens": config.budget_tokens,
+            "budget": str(config.budget),
+            "step_s": self.step_s,
+            "tokens": data.tokens_before(data.num_steps),
+            "flops_per_step": step_flops(config.model, data.vocab.size, data.shape),
+            "flops": run_flops(config.model, data.vocab.size, data.phases),
             "num_parameters": num_parameters(model.config, model.vocab_size),
             "vocab_size": data.vocab.size,
             "num_train_tokens": data.store.num_tokens,

@@ -66,6 +66,13 @@ class RunFolder:
         values: Row = yaml.safe_load(self.config_file.read_text())
         return {name: value for name, value in values.items() if name not in WITHOUT_EFFECT_ON_THE_RESULT}
 
+    @property
+    def shapes(self) -> Row:
+        """What the run is made of, if it has begun."""
+        path = self.path / "shapes.json"
+        found: Row = json.loads(path.read_text()) if path.exists() else {}
+        return found
+
     def cell(self, seed: int) -> Row:
         """What a grid wrote of this run; for a run of its own, its name and seed."""
         path = self.path / "cell.json"
@@ -95,8 +102,7 @@ class RunFolder:
 
     def check_data(self, fingerprint: str, data: str) -> None:
         """Raises BadRun if this run began on other tokens than those with this fingerprint."""
-        path = self.path / "shapes.json"
-        before = json.loads(path.read_text()).get("data_fingerprint") if path.exists() else None
+        before = self.shapes.get("data_fingerprint")
         if before is not None and before != fingerprint:
             raise BadRun(
                 f"{self.path} was begun on other text or another vocabulary than {data} has now "

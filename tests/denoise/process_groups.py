@@ -78,7 +78,7 @@ def small_run(prepared: Path) -> RunConfig:
         tracking="off",
         device="cpu",
     )
-    from denoise.train.pretrain import build_data
+    from denoise.train.assembly import build_data
 
     return replace(config, budget_tokens=12 * build_data(config).tokens_per_step)
 

@@ -187,7 +187,7 @@ def _shapes(lengths: tuple[int, int, int], per_step: int, corruption: str) -> di
         "batch_size": 32,
         "num_steps": STEPS,
         "tokens_per_step": per_step,
-        "budget_tokens": STEPS * per_step,
+        "budget": f"{STEPS * per_step:,} tokens",
     }
     corpus = {"vocab_size": VOCAB_SIZE, "num_train_tokens": 2_345_678, "num_held_out_windows": 256}
     return {**dict(zip(names, lengths, strict=True)), **sizes, **corpus, "num_parameters": 3_456_789} | {

@@ -11,6 +11,7 @@ from denoise import cli
 from denoise.dry_run.measure import DryRun, dry_run, parameters_by_part
 from denoise.feed.data import DenoisingData
 from denoise.model.config import num_parameters
+from denoise.train import speed
 from denoise.train.config import RunConfig
 from denoise.train.execution import execution_of
 from tests.denoise.test_resume import TINY
@@ -52,17 +53,18 @@ def test_the_parts_of_a_model_add_up(config: RunConfig, found: DryRun) -> None:
     assert sum(parameters_by_part(config, vocab_size).values()) == num_parameters(config.model, vocab_size)
 
 
-def test_a_model_too_large_for_this_machine_is_not_timed(config: RunConfig, found: DryRun) -> None:
-    from denoise.dry_run import measure as module
-
+def test_a_model_too_large_for_this_machine_is_not_timed(
+    config: RunConfig, found: DryRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert found.speed is not None and found.run_s is not None and found.run_s > 0
-    assert module._speed(config, found.data, execution_of(config), 4, int(1e13)) is None
+    monkeypatch.setattr(speed, "_MOST_FLOPS_A_ROW", 1)
+    assert speed.measured_speed(config, found.data, execution_of(config), 4) is None
 
 
 def test_a_checkpoint_is_as_large_as_told(config: RunConfig, found: DryRun, tmp_path: Path) -> None:
     import torch
 
-    from denoise.train.pretrain import build_module
+    from denoise.train.assembly import build_module
 
     model = build_module(config, found.data).model
     optimizer = config.optimized_by.build(model)

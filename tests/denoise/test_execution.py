@@ -18,10 +18,10 @@ from denoise.feed.batch import Batch
 from denoise.model.config import ModelConfig
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.train import execution
+from denoise.train.assembly import build_data, build_module
 from denoise.train.config import BadRun, RunConfig
 from denoise.train.denoiser import Denoiser
 from denoise.train.execution import Execution, attention_backend, execution_of, set_up, shape_advice
-from denoise.train.pretrain import build_data, build_module
 from tests.denoise.small_models import fragment_batch, ids, small_model, span_batch, text_batch, whole_text_batch
 from tests.denoise.test_resume import TINY as SMALL_RUN
 

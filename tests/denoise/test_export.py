@@ -130,7 +130,7 @@ def test_the_card_tells_what_was_trained(tmp_path, run, prepared):
     assert yaml.safe_load(matter)["library_name"] == "transformers"
     for said in (
         "span corruption (rate 0.15, mean span length 3.0)",
-        "Step 60 of 90: 10,560 encoder and decoder tokens of a budget of 16,000",
+        "Step 60 of 90: 10,560 encoder and decoder tokens of a budget of 16,000 tokens",
         "at step 60: 4.0000 nats a target token and 2.500 bits a byte of hidden text",  # not that of step 90
         "| 5,280 | 5.000 | 2.500 |",
         json.loads((run / "shapes.json").read_text())["data_fingerprint"],

@@ -14,10 +14,10 @@ import torch
 from denoise.feed.batch import IGNORED
 from denoise.feed.batches import HeldOutBatches
 from denoise.stopping import Stopping
+from denoise.train.assembly import build_data
 from denoise.train.callbacks.signals import StopBetweenSteps
 from denoise.train.config import BadRun, RunConfig
 from denoise.train.devices import check_processes
-from denoise.train.pretrain import build_data
 from denoise.train.processes import BadProcesses, Processes, is_first_process
 from tests.denoise.process_groups import UNDER_SLURM, small_run, together, train_until
 

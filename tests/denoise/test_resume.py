@@ -16,8 +16,8 @@ import pytest
 import torch
 
 from denoise.model.config import ModelConfig
+from denoise.train.assembly import build_data, build_module
 from denoise.train.config import RunConfig
-from denoise.train.pretrain import build_data, build_module
 
 # Each part in its turn, at a rate that falls as the run goes on: what a run must find again when it resumes.
 CORRUPTION = {
