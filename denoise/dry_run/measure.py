@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from denoise.dry_run.memory import CHECKPOINT_BYTES_A_PARAMETER, MemoryEstimate, memory_estimate
+from denoise.dry_run.memory import EXACT_BYTES, MemoryEstimate, Sharing, memory_estimate, optimizer_bytes
 from denoise.explore.config import Objective
 from denoise.explore.drawing import Drawing, drawn
 from denoise.explore.subject import Subject
@@ -57,7 +57,10 @@ class DryRun:
     @property
     def checkpoint_bytes(self) -> int:
         """Size of one checkpoint."""
-        return self.num_parameters * CHECKPOINT_BYTES_A_PARAMETER
+        moments = self.config.optimized_by.moments_of_matrices
+        vocab_size = self.parameters["embedding"] // self.config.model.d_model
+        of_optimizer = optimizer_bytes(self.config.model, vocab_size, moments_of_matrices=moments)
+        return self.num_parameters * EXACT_BYTES + of_optimizer
 
     @property
     def num_epochs(self) -> float:
@@ -102,8 +105,8 @@ def dry_run(config: RunConfig, *, measure: bool) -> DryRun:
             data.lengths,
             num_rows,
             is_bf16=execution.dtype == torch.bfloat16,
-            num_shards=processes.num_all if config.strategy == "fsdp2" else 1,
-            num_processes=processes.num_all,
+            moments_of_matrices=config.optimized_by.moments_of_matrices,
+            sharing=Sharing(processes.num_all, processes.num_all if config.strategy == "fsdp2" else 1),
         ),
         counts=_counts(data),
         drawing=_first_window(config, data),

@@ -11,9 +11,8 @@ from corruptions import Lengths
 from denoise.model.config import ModelConfig, num_parameters
 from denoise.model.linear_loss import tokens_at_once
 
-_EXACT_BYTES = 4  # weights, gradients and both moments of Adam are float32, whatever the precision of the products
-CHECKPOINT_BYTES_A_PARAMETER = 3 * _EXACT_BYTES
-"""A checkpoint holds each weight and its two moments."""
+EXACT_BYTES = 4
+"""Weights, gradients and the optimizer's moments are float32, whatever the precision of the products."""
 
 
 class MemoryEstimate(NamedTuple):
@@ -24,7 +23,7 @@ class MemoryEstimate(NamedTuple):
     gradients: int
     """Of all weights, as they are at the end of the backward pass."""
     optimizer: int
-    """Adam's two moments."""
+    """Its moments of all weights."""
     activations: int
     """What the layers keep for the backward pass, as it is at its start."""
     logits: int
@@ -40,6 +39,17 @@ class MemoryEstimate(NamedTuple):
         return self.weights + self.optimizer + most
 
 
+class Sharing(NamedTuple):
+    """How processes share a run."""
+
+    num_processes: int = 1
+    num_shards: int = 1
+    """Into how many parts weights, gradients and moments are cut; each process holds one."""
+
+
+ALONE = Sharing()
+
+
 def memory_estimate(
     config: ModelConfig,
     vocab_size: int,
@@ -47,33 +57,41 @@ def memory_estimate(
     num_rows: int,
     *,
     is_bf16: bool = False,
-    num_shards: int = 1,
-    num_processes: int = 1,
+    moments_of_matrices: int = 2,
+    sharing: Sharing = ALONE,
 ) -> MemoryEstimate:
-    """Bytes of a process that is given `num_rows` windows a step, and holds one of `num_shards` shards.
+    """Bytes of a process that is given `num_rows` windows a step.
 
     Layers are whole while they compute: of several shards each process holds the largest layer besides its own
     share. float32 is meant where not is_bf16; with bf16 the model computes in bfloat16 from float32 weights, and
     norms and the loss in float32. The bfloat16 copies of the weights are not counted apart: a test holds the sum.
     """
-    weights = num_parameters(config, vocab_size) * _EXACT_BYTES
-    layer = config.d_model * (8 * config.attention_width + 3 * config.d_ff) * _EXACT_BYTES
+    weights = num_parameters(config, vocab_size) * EXACT_BYTES
+    layer = config.d_model * (8 * config.attention_width + 3 * config.d_ff) * EXACT_BYTES
     per_token = activation_bytes(config, lengths, is_bf16=is_bf16)
     activations = num_rows * (lengths.source * per_token.source + lengths.target * per_token.target)
     # At most at once: a chunk's logits and their gradient, and of bfloat16 products a copy besides. The head's
     # gradient is made there too, before those of the layers.
     num_at_once = min(num_rows * lengths.target, tokens_at_once(vocab_size))
-    of_logits = vocab_size * (2 * _EXACT_BYTES + (2 if is_bf16 else 0))
-    of_head = vocab_size * config.d_model * (_EXACT_BYTES + (2 if is_bf16 else 0))
-    whole_layer = layer if num_shards > 1 else 0
+    of_logits = vocab_size * (2 * EXACT_BYTES + (2 if is_bf16 else 0))
+    of_head = vocab_size * config.d_model * (EXACT_BYTES + (2 if is_bf16 else 0))
+    moments = optimizer_bytes(config, vocab_size, moments_of_matrices=moments_of_matrices)
+    whole_layer = layer if sharing.num_shards > 1 else 0
     return MemoryEstimate(
-        weights=weights // num_shards + whole_layer,
-        gradients=weights // num_shards + whole_layer,
-        optimizer=2 * weights // num_shards,
+        weights=weights // sharing.num_shards + whole_layer,
+        gradients=weights // sharing.num_shards + whole_layer,
+        optimizer=moments // sharing.num_shards,
         activations=round(activations),
         logits=num_at_once * of_logits + of_head,
-        keeps_gradients=num_processes > num_shards,
+        keeps_gradients=sharing.num_processes > sharing.num_shards,
     )
+
+
+def optimizer_bytes(config: ModelConfig, vocab_size: int, *, moments_of_matrices: int) -> int:
+    """Bytes of the moments: so many numbers for each of a hidden matrix, two for each of embedding and head."""
+    outer = vocab_size * config.d_model * (1 if config.tie_head else 2)
+    hidden = num_parameters(config, vocab_size) - outer  # norms and biases with them: they are too few to be seen
+    return (2 * outer + moments_of_matrices * hidden) * EXACT_BYTES
 
 
 def activation_bytes(config: ModelConfig, lengths: Lengths, *, is_bf16: bool) -> Lengths:
@@ -82,8 +100,8 @@ def activation_bytes(config: ModelConfig, lengths: Lengths, *, is_bf16: bool) ->
     Of each norm its input, the scaled input and its output; of attention what q, k, v were cut from, q and k as
     they were turned, and the mixed values; of a feed-forward gate and value, and what becomes of them.
     """
-    mixed = 2 if is_bf16 else _EXACT_BYTES
-    norm = config.d_model * (3 * _EXACT_BYTES + (2 if is_bf16 else 0))
+    mixed = 2 if is_bf16 else EXACT_BYTES
+    norm = config.d_model * (3 * EXACT_BYTES + (2 if is_bf16 else 0))
     attention = config.attention_width * mixed
     feed_forward = 4 * config.d_ff * mixed
     is_turned = config.positions == "rope"

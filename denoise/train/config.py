@@ -12,7 +12,7 @@ from denoise.feed.phases import PhaseConfig
 from denoise.model.config import ModelConfig
 from denoise.train.budget import DEFAULT, KINDS, Budget
 from denoise.train.divergence import WatchConfig
-from denoise.train.optim.config import AdamW, OptimizerConfig
+from denoise.train.optim.config import Muon, OptimizerConfig
 from denoise.train.optim.schedule import ScheduleConfig
 
 WITHOUT_EFFECT_ON_THE_RESULT = (
@@ -73,8 +73,8 @@ class RunConfig:
     init: str | None = None
     """Start from the weights in this folder: a T5 or T5 v1.1 checkpoint of transformers, or what `denoise export`
     wrote. The shape is then that of the checkpoint, and the text must be prepared with its vocabulary."""
-    optimizer: OptimizerConfig | None = AdamW()
-    """What moves the weights: AdamW, Muon, ScaledAdamW, or the dotted path of your own class."""
+    optimizer: OptimizerConfig | None = Muon()
+    """What moves the weights: Muon, AdamW, ScaledAdamW, or the dotted path of your own class."""
     schedule: ScheduleConfig = ScheduleConfig()
     """Learning rate over the steps."""
     ema: float | None = None
@@ -164,8 +164,8 @@ class RunConfig:
 
     @property
     def optimized_by(self) -> OptimizerConfig:
-        """The optimizer, or AdamW where none was named."""
-        return self.optimizer if self.optimizer is not None else AdamW()
+        """The optimizer, or Muon where none was named."""
+        return self.optimizer if self.optimizer is not None else Muon()
 
     @property
     def corrupted_by(self) -> Corruption:

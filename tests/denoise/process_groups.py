@@ -17,6 +17,7 @@ from rich.console import Console
 from corruptions import PrefixLM
 from denoise.model.config import ModelConfig
 from denoise.train.config import RunConfig
+from denoise.train.optim.config import AdamW
 
 # What an sbatch script leaves to whatever it starts.
 UNDER_SLURM = {"SLURM_JOB_ID": "7", "SLURM_JOB_NAME": "train", "SLURM_NTASKS": "1", "SLURM_PROCID": "0"}
@@ -70,6 +71,7 @@ def small_run(prepared: Path) -> RunConfig:
         source_len=24,
         batch_size=4,
         model=shape,
+        optimizer=AdamW(),  # Muon's products in bfloat16 turn rounding into steps, and fsdp2 refuses it
         num_evaluations=2,
         num_held_out_windows=9,
         num_reconstructions=1,

@@ -14,6 +14,7 @@ from corruptions import Lengths
 from denoise.dry_run.memory import memory_estimate
 from denoise.model.config import ModelConfig
 from denoise.model.encoder_decoder import EncoderDecoder
+from denoise.train.optim.config import AdamW, Muon, OptimizerConfig
 from tests.denoise.small_models import text_batch
 
 
@@ -46,11 +47,12 @@ class Peak(TorchDispatchMode):
         self.now -= size
 
 
+@pytest.mark.parametrize("kind", [AdamW(), Muon()], ids=["AdamW", "Muon"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16], ids=["float32", "bfloat16"])
 @pytest.mark.parametrize("positions", ["rope", "t5_bias"])
 @pytest.mark.parametrize(("vocab_size", "lengths"), [(500, Lengths(128, 64)), (4000, Lengths(64, 128))])
 def test_a_step_takes_the_memory_that_is_told(
-    positions: str, vocab_size: int, lengths: Lengths, dtype: torch.dtype
+    positions: str, vocab_size: int, lengths: Lengths, dtype: torch.dtype, kind: OptimizerConfig
 ) -> None:
     config = ModelConfig(
         d_model=64, num_heads=2, head_dim=32, d_ff=192, num_encoder_layers=3, num_decoder_layers=3, positions=positions
@@ -58,15 +60,15 @@ def test_a_step_takes_the_memory_that_is_told(
     model = EncoderDecoder(config, vocab_size)
     model.compute_dtype = dtype
     batch = text_batch(4, *lengths, vocab_size=vocab_size)
-    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    optimizer = kind.build(model)
     with Peak() as peak:
         for _ in range(2):
             optimizer.zero_grad()
             model(batch).objective.backward()
             optimizer.step()
-    told = memory_estimate(config, vocab_size, lengths, 4, is_bf16=dtype == torch.bfloat16)
+    moments = kind.moments_of_matrices
+    told = memory_estimate(config, vocab_size, lengths, 4, is_bf16=dtype == torch.bfloat16, moments_of_matrices=moments)
     taken = peak.most + told.weights  # the weights were there before
-    print(
-        f"{positions} {dtype} {vocab_size} {lengths}: told {told.peak:,}, taken {taken:,}: {told.peak / taken - 1:+.1%}"
-    )
+    what = f"{type(kind).__name__} {positions} {dtype} {vocab_size} {lengths}"
+    print(f"{what}: told {told.peak:,}, taken {taken:,}: {told.peak / taken - 1:+.1%}")
     assert told.peak == pytest.approx(taken, rel=0.1)

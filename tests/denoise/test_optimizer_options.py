@@ -28,18 +28,18 @@ class Plain(OptimizerConfig):
 
 
 def test_an_optimizer_by_name_with_its_options() -> None:
-    assert config_of().optimized_by == AdamW()
+    assert config_of().optimized_by == Muon()
     config = config_of("--optimizer", "Muon", "--optimizer.learning_rate", "0.02", "--optimizer.nesterov", "false")
     assert config.optimized_by == Muon(learning_rate=0.02, nesterov=False)
 
 
-def test_options_alone_are_adamws() -> None:
-    assert config_of("--optimizer.learning_rate=0.02").optimized_by == AdamW(learning_rate=0.02)
+def test_options_alone_are_muons() -> None:
+    assert config_of("--optimizer.learning_rate=0.02").optimized_by == Muon(learning_rate=0.02)
 
 
 @pytest.mark.parametrize("before", [[], ["--optimizer=AdamW", "--optimizer.weight_decay=0.3"]])
 def test_another_optimizer_does_not_inherit_options(before: list[str]) -> None:
-    """Both have a learning_rate, and AdamW's is ten times too low for the other."""
+    """Both have a learning_rate, and that of one is ten times too low for the other."""
     assert config_of(*before, "--optimizer=ScaledAdamW").optimized_by == ScaledAdamW()
     assert config_of(*before, '--optimizer={"class_path": "Muon"}').optimized_by == Muon()
 
@@ -48,7 +48,7 @@ def test_a_file_may_name_an_optimizer_or_change_the_one_there_is(tmp_path: Path)
     muon, rate = tmp_path / "muon.yaml", tmp_path / "rate.yaml"
     muon.write_text("optimizer: Muon\n")
     rate.write_text("optimizer: {learning_rate: 0.7}\n")
-    assert config_of("-c", str(rate)).optimized_by == AdamW(learning_rate=0.7)
+    assert config_of("-c", str(rate)).optimized_by == Muon(learning_rate=0.7)
     assert config_of("-c", str(muon), "-c", str(rate)).optimized_by == Muon(learning_rate=0.7)
     assert config_of("--optimizer.weight_decay=0.5", "-c", str(muon)).optimized_by == Muon()
 
@@ -73,7 +73,7 @@ def test_every_value_of_the_optimizer_is_written_down() -> None:
         (["--optimizer=Adam"], "'Adam' is not an optimizer; did you mean AdamW? Known: AdamW, Muon, ScaledAdamW"),
         (["--optimizer=no.such.Class"], "'no.such.Class' is not an optimizer (No module named 'no')"),
         (["--optimizer=Muon", "--optimizer.lr=1"], "--optimizer has no option lr"),
-        (["--optimizer.momentum=0.9"], "--optimizer has no option momentum"),
+        (["--optimizer.momentom=0.9"], "--optimizer has no option momentom; did you mean momentum?"),
         (["--optimizer=Muon", "--optimizer.learning_rate=fast"], "a number is expected, 'fast' was given"),
         (["--optimizer=Muon", "--optimizer.momentum=1"], "momentum is 1.0; it must be at least 0 and below 1"),
         (['--phases=[{"share": 2}]'], "share of a phase is 2.0; it must be above 0 and below 1"),

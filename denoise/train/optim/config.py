@@ -46,6 +46,11 @@ class OptimizerConfig(ABC):
         """Rates in units of learning_rate, by the name of the group; 1 where none is named."""
         return {}
 
+    @property
+    def moments_of_matrices(self) -> int:
+        """Numbers kept from step to step for each of a hidden matrix; a dry run counts memory by it."""
+        return 2
+
     def require_above_0(self, *names: str) -> None:
         """Raises BadOptimizer for the first field that is 0, less or no number."""
         for name in names:
@@ -114,6 +119,8 @@ class Muon(AdamW):
     Source: Jordan et al. 2024, https://kellerjordan.github.io/posts/muon/; the arithmetic is torch.optim.Muon's.
     """
 
+    learning_rate: float = 5e-3
+    """Peak rate of the hidden matrices, norms and position biases; above 0."""
     momentum: float = 0.95
     """Memory of the hidden matrices' gradients; at least 0 and below 1."""
     nesterov: bool = True
@@ -132,6 +139,11 @@ class Muon(AdamW):
             raise BadOptimizer(f"num_iterations is {self.num_iterations}; it must be 1 to 99")
         if self.lr_by_shape not in ("match_rms_adamw", "original"):
             raise BadOptimizer(f"lr_by_shape {self.lr_by_shape!r} is not known; choose match_rms_adamw or original")
+
+    @property
+    def moments_of_matrices(self) -> int:
+        """The momentum alone."""
+        return 1
 
     def build(self, model: EncoderDecoder) -> Optimizer:
         """One optimizer that holds both rules."""
