@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from denoise import cli
-from denoise.train.optim.config import AdamW, Muon, ScaledAdamW
+from denoise.train.optim.config import Muon, ScaledAdamW
 from tests.test_command_line import complaint, config_of
 
 OWN = """
