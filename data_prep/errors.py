@@ -22,7 +22,8 @@ class BadInput(ValueError):
         ├── BadModel, BadOptimizer, BadSchedule     denoise.model, .train  values that cannot be trained
         ├── BadRun, BadWatch                        denoise.train          a folder of another run, too small a budget
         ├── BadCheckpoint, Diverged                 denoise.train          no whole checkpoint; a loss gone astray
-        ├── BadGrid, BadFolder                      denoise.study          no cells, unknown keys, no runs
+        ├── BadGrid, BadPlan, NoLocks, WorkersEnd   denoise.grid           no cells; nothing begun; locks without effect
+        ├── BadFolder                               denoise.study          no runs
         ├── BadName                                 denoise.new_corruption no name for a module, or a taken one
         └── BadUsage                                denoise.command_line   unknown options, wrong types
 

@@ -7,49 +7,33 @@ comes at once.
 
 from __future__ import annotations
 
-import errno
 import os
 import shlex
 import sys
-import traceback
 from collections.abc import Callable, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from data_prep.errors import BadInput
 from denoise import __version__
 from denoise.data_commands import clean, prepare, tokenizer, tokens
 from denoise.doctor.command import doctor
+from denoise.ending import exit_code_of
+from denoise.grid.command import OVERRIDES, GridConfig, grid, run_grid
 from denoise.hub.commands import export, generate
 from denoise.replay.command import replay
-from denoise.stopping import ADVICE, Stopped, Stopping
-from denoise.train.processes import is_first_here, is_first_process
+from denoise.stopping import ADVICE, Stopping
+from denoise.train.processes import is_first_process
+
+if TYPE_CHECKING:
+    from denoise.train.config import RunConfig
 
 Arguments = Sequence[str]
-
-OVERRIDES = "Every option of denoise train may follow; it holds for every cell."
 
 
 def train(arguments: Arguments) -> None:
     """One run into a folder; the same command goes on where it stopped."""
     with Stopping(advice=ADVICE) as stopping:  # the options and torch take seconds, and a signal may come meanwhile
-        _train(arguments, stopping)
-
-
-def grid(arguments: Arguments) -> None:
-    """Every cell of a grid file that is not done yet, then the report."""
-    from denoise.command_line import PlainParser
-
-    parser = PlainParser(prog="denoise grid", description=grid.__doc__, epilog=OVERRIDES)
-    parser.add_argument("file", help="Grid file, such as configs/grids/demo.yaml.")
-    parser.add_argument("--out", help="Folder of the cells (default: runs/NAME of the file).")
-    parser.add_argument("--only", nargs="+", default=("*",), help="Names of cells, such as 'muon*-seed1'.")
-    own, overrides = parser.parse_known_args(arguments)
-    file = Path(own.file)
-    if not file.exists() and arguments[0].startswith("-"):
-        raise BadInput(f"there is no grid file {own.file}; name it first, before all options: denoise grid FILE ...")
-    _run_grid(file, Path(own.out or f"runs/{file.stem}"), overrides, own.only)
+        train_unless_stopped(arguments, stopping)
 
 
 def report(arguments: Arguments) -> None:
@@ -95,7 +79,7 @@ def demo(arguments: Arguments) -> None:
     parser.add_argument("--out", default="runs/demo", help="Folder of the runs and the report (default: runs/demo).")
     own, overrides = parser.parse_known_args(arguments)
     prepare([*own.text, f"--out={own.data}", *([f"--vocab_size={own.vocab_size}"] if own.vocab_size else [])])
-    _run_grid(configs() / "grids" / "demo.yaml", Path(own.out), [f"--data={own.data}", *overrides])
+    run_grid(configs() / "grids" / "demo.yaml", Path(own.out), [f"--data={own.data}", *overrides], GridConfig())
 
 
 def new_corruption(arguments: Arguments) -> None:
@@ -120,18 +104,24 @@ def run_options() -> Any:
     return parser
 
 
-def resolved(arguments: Arguments) -> dict[str, Any]:
-    """All values of the run that these options of `denoise train` make, as config.yaml has them."""
+def config_of(arguments: Arguments) -> tuple[RunConfig, dict[str, Any]]:
+    """The run that these options of `denoise train` make, and all its values, as config.yaml has them."""
     from denoise.command_line import parsed, plain, value_of
     from denoise.hub.start import with_shape_of_init
     from denoise.train.config import RunConfig
 
     parser = run_options()
     values, built = parsed(parser, arguments)
-    return with_shape_of_init(value_of(RunConfig, built), plain(RunConfig, parser, values))[1]
+    return with_shape_of_init(value_of(RunConfig, built), plain(RunConfig, parser, values))
 
 
-def _train(arguments: Arguments, stopping: Stopping) -> None:
+def resolved(arguments: Arguments) -> dict[str, Any]:
+    """All values of such a run."""
+    return config_of(arguments)[1]
+
+
+def train_unless_stopped(arguments: Arguments, stopping: Stopping) -> None:
+    """`train` by someone who has held the signals since before."""
     from rich.console import Console
 
     from data_prep.tokens import TokenStore
@@ -162,32 +152,6 @@ def _train(arguments: Arguments, stopping: Stopping) -> None:
 
     pretrain(config, folder, resolved=plain_values, console=console, stopping=stopping)
     console.print(f"run: {folder}", highlight=False, soft_wrap=True)
-
-
-def _run_grid(file: Path, folder: Path, overrides: Sequence[str], only: Sequence[str] = ("*",)) -> None:
-    from rich.console import Console
-
-    from denoise.study.grid import cells_of, run_cells
-
-    console = Console()
-    every = cells_of(file, resolved, overrides)
-    cells = [cell for cell in every if any(fnmatchcase(cell.name, pattern) for pattern in only)]
-    if not cells:
-        there_are = ", ".join(cell.name for cell in every)
-        raise BadInput(f"{file} has no cell called {' or '.join(only)}; there are {there_are}")
-    console.print(f"{len(cells)} runs in {folder}", highlight=False, soft_wrap=True)
-    chosen = [] if only == ("*",) else ["--only", *only]
-    command = shlex.join(["denoise", "grid", str(file), "--out", str(folder), *overrides, *chosen])
-    failed = run_cells(cells, folder, file, command, console)
-    report([str(folder)])
-    if any((folder / "wandb").glob("offline-run-*")):
-        console.print(
-            f"W&B runs: wandb leet {folder}/wandb shows them, wandb sync {folder}/wandb/offline-run-* uploads them",
-            highlight=False,
-            soft_wrap=True,
-        )
-    if failed:
-        raise BadInput(f"{len(failed)} of {len(cells)} runs failed; see {failed[0] / 'log.txt'}, then run it again")
 
 
 COMMANDS: dict[str, Callable[[Arguments], int | None]] = {
@@ -243,32 +207,9 @@ def run(arguments: Arguments) -> int:
 def main() -> None:
     """Run the command line of this process; what the user can mend is one line, and the exit code is 2.
 
-    3 says that all is done, but that damaged records of crawl files are lost; 75 that a signal stopped the command,
-    and that the same command goes on (REQUEUE); 130 the same after Ctrl-C.
+    3 says that all is done, but that damaged records of crawl files are lost; the others are `exit_code_of`'s.
     """
-    try:
-        sys.exit(run(sys.argv[1:]))
-    except (BadInput, OSError) as error:
-        if os.environ.get("DENOISE_TRACEBACK"):
-            traceback.print_exc()
-        if is_first_here():  # the others that torchrun or srun started on this machine would say the same
-            print(f"denoise: {_sentence(error)}", file=sys.stderr)
-        sys.exit(2)
-    except Stopped as stopped:
-        if is_first_here():
-            print(f"denoise: {stopped}", file=sys.stderr)
-        sys.exit(stopped.exit_code)
-    except KeyboardInterrupt:
-        print("\ndenoise: stopped; the same command goes on where it was", file=sys.stderr)
-        sys.exit(130)
-
-
-def _sentence(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.filename:
-        is_about_writing = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
-        advice = "; free some space, or choose a folder that can be written to" if is_about_writing else ""
-        return f"{error.filename}: {error.strerror}{advice}"
-    return str(error)
+    sys.exit(exit_code_of(lambda: run(sys.argv[1:])))
 
 
 if __name__ == "__main__":

@@ -10,8 +10,10 @@ from data_prep.errors import BadInput
 from denoise import cli
 from denoise.command_line import corruption_in
 from denoise.config_files import configs
-from denoise.study.grid import BadGrid, cells_of
-from denoise.study.grid import _lay_out as lay_out
+from denoise.grid.cells import BadGrid, cells_of
+from denoise.grid.command import GridConfig, _cells
+from denoise.grid.folder import lay_out
+from denoise.grid.plan import Plan
 from denoise.study.runs import read_grid
 
 
@@ -96,25 +98,30 @@ def test_a_cell_may_have_any_option_of_a_run_and_vary_some(tmp_path: Path) -> No
 def test_a_report_asks_for_no_cell_that_was_varied_into_others(tmp_path: Path) -> None:
     path = tmp_path / "grid.yaml"
     path.write_text(GRID.format(runs=configs() / "runs").replace("model: small.yaml", ""))
-    for cell in cells_of(path, resolve):
-        lay_out(cell, tmp_path / cell.folder_name, "grid")
-    runs = read_grid(tmp_path)
-    assert [run.strategy for run in runs] == [cell.strategy for cell in cells_of(path, resolve)]
+    cells = cells_of(path, resolve)
+    lay_out(tmp_path / "runs", cells, Plan(cells=tuple(cell.folder_name for cell in cells)), path, "")
+    assert [run.strategy for run in read_grid(tmp_path / "runs")] == [cell.strategy for cell in cells]
 
 
-def test_only_the_cells_that_were_named_are_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    ran: list[str] = []
-    monkeypatch.setattr("denoise.study.grid.run_cells", lambda cells, *_: ran.extend(cell.name for cell in cells) or [])
-    monkeypatch.setattr(cli, "report", lambda arguments: None)
-    file = str(configs() / "grids" / "recipes.yaml")
-    cli.grid([file, "--out", str(tmp_path), "--only", "muon*=0.01-seed2", "adamw-*=0.002-seed[13]"])
-    assert ran == [
+def test_only_the_cells_that_were_named_are_chosen() -> None:
+    file = configs() / "grids" / "recipes.yaml"
+    every, chosen = _cells(file, [], GridConfig(only=("muon*=0.01-seed2", "adamw-*=0.002-seed[13]")))
+    assert [cell.name for cell in chosen] == [
         "adamw-learning_rate=0.002-seed1",
         "adamw-learning_rate=0.002-seed3",
         "muon-learning_rate=0.01-seed2",
     ]
+    assert len(every) == 27
     with pytest.raises(BadInput, match="has no cell called moun; there are adamw-learning_rate="):
-        cli.grid([file, "--only", "moun"])
+        cli.grid([str(file), "--only", "moun"])
+
+
+def test_the_budget_of_a_grid_is_every_cells(tmp_path: Path) -> None:
+    path = tmp_path / "grid.yaml"
+    path.write_text("budget: {tokens: 2e6}\nseeds: [1, 2]\ncells: [{strategy: a}, {strategy: b, ema: 0.9}]")
+    assert [cell.config["budget_tokens"] for cell in cells_of(path, resolve)] == [2_000_000] * 4
+    assert [cell.config["seed"] for cell in cells_of(path, resolve)] == [1, 2, 1, 2]
+    assert {cell.config["budget_tokens"] for cell in cells_of(path, resolve, ["--budget_tokens=5"])} == {5}
 
 
 def test_what_does_not_change_the_result_does_not_change_the_folder() -> None:
@@ -136,6 +143,18 @@ def test_what_does_not_change_the_result_does_not_change_the_folder() -> None:
         ("cells: [{strategy: a, vary: [1]}]", "vary of a must map each option to a list of values"),
         ("cells: [{strategy: a, vary: {seed: 1}}]", "vary of a must map each option to a list of values"),
         ("cells: [{strategy: a}, {strategy: a}]", "two cells called a"),
+        ("cells: {a: 1}", "names no cells"),
+        ("cells: [{strategy: a, seed: 3}]", "a has a seed of its own"),
+        ("cells: [{strategy: a, vary: {seed: [1, 2]}}]", "a has a seed of its own"),
+        ("cells: [{strategy: a}]\nseeds: 3", "give a list of different whole numbers"),
+        ("cells: [{strategy: a}]\nseeds: [1, 1]", "give a list of different whole numbers"),
+        ("cells: [{strategy: a}]\nbudget: 1000", "give one of tokens, flops, steps, minutes"),
+        ("cells: [{strategy: a}]\nbudget: {tokens: 1, steps: 1}", "give one of tokens, flops, steps, minutes"),
+        ("cells: [{strategy: a}]\nbudget: {tokens: many}", "the budget's tokens are 'many'; give a number above 0"),
+        ("cells: [{strategy: a}]\nbudget: {tokens: -1}", "give a number above 0"),
+        ("budget: {tokens: 9}\ncells: [{strategy: a, budget_tokens: 8}]", "a has its own budget_tokens"),
+        ("budget: {tokens: 9}\ncells: [{strategy: a, vary: {budget_steps: [8]}}]", "has its own budget_steps"),
+        ("cells: [{strategy: a}]\ntransfer: true", "transfer is not there yet"),
     ],
 )
 def test_a_grid_that_is_none_is_refused(tmp_path: Path, content: str, part: str) -> None:

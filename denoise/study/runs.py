@@ -11,8 +11,8 @@ from typing import Any, Literal
 import yaml
 
 from data_prep.errors import BadInput
+from denoise.grid.variants import variants
 from denoise.study.logs import Logs, read_logs
-from denoise.study.variants import variants
 
 State = Literal["finished", "running", "stopped", "failed", "missing", "replaced"]
 

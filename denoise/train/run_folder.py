@@ -139,7 +139,7 @@ def environment(device: str, num_threads: int) -> Row:
         "cpu": _cpu(),
         "num_threads": num_threads,
         "device": device,
-        **_code(),
+        **code_now(),
         "started_at": _now(),
     }
 
@@ -160,7 +160,7 @@ def _cpu() -> str:
     return f"{names[0]} x {len(names)}" if names else platform.processor()
 
 
-def _code() -> Row:
+def code_now() -> Row:
     """Commit of the checkout this file is in, and whether it was changed since; nothing for an installed package."""
 
     def git(*arguments: str) -> str:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
 import torch
 
 from denoise import cli
@@ -44,14 +42,3 @@ def assert_same_end(run: Path, unbroken: Path, *, logs: bool = True) -> None:
     if logs:
         assert metrics == expected_metrics
     assert samples == expected_samples
-
-
-def before(monkeypatch: pytest.MonkeyPatch, owner: Any, method: str, act: Callable[..., None]) -> None:
-    """Do something before each call of a method, with its arguments."""
-    original = getattr(owner, method)
-
-    def wrapped(*arguments: Any, **options: Any) -> Any:
-        act(*arguments, **options)
-        return original(*arguments, **options)
-
-    monkeypatch.setattr(owner, method, wrapped)

@@ -20,9 +20,10 @@ from denoise.train.checkpoint_files import steps_in
 from denoise.train.denoiser import Denoiser
 from denoise.train.divergence import BadWatch, LossWatch, WatchConfig
 from denoise.train.run_folder import RunFolder
-from tests.denoise.small_runs import assert_same_end, before, saved, train
+from tests.denoise.small_runs import assert_same_end, saved, train
 from tests.denoise.test_resume import rows
 from tests.denoise.test_stopping import signal_at
+from tests.patching import before
 
 
 @pytest.fixture(scope="module")

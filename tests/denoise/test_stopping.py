@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -14,16 +13,14 @@ from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 
 from denoise.stopping import INTERRUPTED, REQUEUE, Stopped, Stopping
-from denoise.study import grid
-from denoise.study.grid import Cell, run_cells
 from denoise.train import pretrain
 from denoise.train.callbacks.journal import Journal
 from denoise.train.denoiser import Denoiser
-from tests.denoise.small_runs import NUM_STEPS, assert_same_end, before, saved, train
+from tests.denoise.small_runs import NUM_STEPS, assert_same_end, saved, train
 from tests.denoise.test_resume import command
+from tests.patching import before
 
 
 @pytest.fixture(autouse=True)
@@ -189,58 +186,6 @@ def test_a_signal_to_all_processes_of_a_job_leaves_the_workers_to_the_run(prepar
     _, error = process.communicate(timeout=60)
     assert process.returncode == REQUEUE, error
     assert error.count("\n") == 1 and "which is saved (SIGTERM)" in error
-
-
-def cells() -> list[Cell]:
-    return [Cell(strategy=name, label=name, seed=1, is_baseline=False, config={}) for name in ("one", "two")]
-
-
-def grid_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Path:
-    """Where a grid is, whose runs are a shell script instead."""
-    program = tmp_path / "program"
-    program.write_text(f"#!/bin/sh\n{script}\n")
-    program.chmod(0o755)
-    monkeypatch.setattr(grid.sys, "executable", str(program))
-    (tmp_path / "grid.yaml").write_text("cells: []\n")
-    return tmp_path / "grid"
-
-
-@pytest.mark.parametrize("script", ["exit 75", "kill -TERM $$", "exit 130"])
-def test_a_run_of_a_grid_that_asks_to_be_requeued_has_not_failed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
-) -> None:
-    folder = grid_of(tmp_path, monkeypatch, script)
-    with pytest.raises(Stopped, match="stopped in one-seed1") as raised:
-        run_cells(cells(), folder, tmp_path / "grid.yaml", "", Console(quiet=True))
-    assert raised.value.exit_code == (INTERRUPTED if "130" in script else REQUEUE)
-    assert not list(folder.rglob("failed.json"))
-    assert len([path for path in folder.iterdir() if path.is_dir()]) == 1, "the next cell was begun"
-
-
-def test_a_grid_that_is_asked_to_stop_asks_its_run_and_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    script = (
-        f"trap 'sleep 0.3; touch {tmp_path}/saved; exit 75' TERM\ntouch {tmp_path}/begun\nwhile :; do sleep 0.05; done"
-    )
-    folder = grid_of(tmp_path, monkeypatch, script)
-    asked = []
-
-    def ask(*_: Any, **__: Any) -> None:
-        if (tmp_path / "begun").exists() and not asked:
-            asked.append(True)
-            signal.raise_signal(signal.SIGUSR1)
-
-    before(monkeypatch, subprocess.Popen, "poll", ask)
-    with pytest.raises(Stopped, match="SIGUSR1"):
-        run_cells(cells(), folder, tmp_path / "grid.yaml", "", Console(quiet=True))
-    assert (tmp_path / "saved").exists()
-
-
-def test_a_finished_cell_counts_though_the_grid_was_asked_to_stop(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = grid_of(tmp_path, monkeypatch, "exit 1")
-    assert len(run_cells(cells(), folder, tmp_path / "grid.yaml", "", Console(quiet=True))) == 2
-    assert json.loads(next(folder.rglob("failed.json")).read_text())["exit_code"] == 1
 
 
 def test_a_signal_that_is_ignored_stays_ignored() -> None:

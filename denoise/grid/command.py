@@ -1,0 +1,213 @@
+"""`denoise grid`: its options, and what they have done."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_prep.errors import BadInput
+from denoise.grid.plan import Plan, read_plan
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from denoise.grid.cells import Cell
+
+OVERRIDES = "Every option of denoise train may follow; it holds for every cell."
+
+
+@dataclass(frozen=True, kw_only=True)
+class GridConfig:
+    """How a grid is run, whatever its cells are."""
+
+    workers: int | None = None
+    """Cells at once on this machine. Left out: one, or one a GPU of `gpus`."""
+    gpus: tuple[str, ...] = ()
+    """GPUs to use, one a worker: their numbers or names, as CUDA_VISIBLE_DEVICES has them."""
+    only: tuple[str, ...] = ("*",)
+    """Patterns of cell names, such as muon*-seed1."""
+    tries: int = 2
+    """How often a failing cell is begun."""
+    retry_failed: bool = False
+    """Whether cells that failed so often are begun anew."""
+
+    def __post_init__(self) -> None:
+        for name, value in (("workers", self.num_workers), ("tries", self.tries)):
+            if value < 1:
+                raise BadInput(f"--{name} is {value}; it must be at least 1")
+
+    @property
+    def num_workers(self) -> int:
+        """Cells at once."""
+        return self.workers if self.workers is not None else len(self.gpus) or 1
+
+
+def grid(arguments: Sequence[str]) -> None:
+    """Every cell of a grid file that is not done yet, then the report."""
+    from rich.console import Console
+
+    from denoise.command_line import PlainParser
+
+    parser = PlainParser(prog="denoise grid", description=grid.__doc__, epilog=OVERRIDES)
+    _add_options(parser)
+    own, overrides = parser.parse_known_args(arguments)
+    file, console = Path(own.file), Console()
+    config = GridConfig(
+        workers=own.workers,
+        gpus=tuple(filter(None, (own.gpus or "").split(","))),
+        only=tuple(own.only),
+        tries=own.tries,
+        retry_failed=own.retry_failed,
+    )
+    if own.status or own.watch:
+        folder = file if file.is_dir() else Path(own.out or f"runs/{file.stem}")
+        _look_on(folder, config, is_watched=own.watch, console=console)
+        return
+    if not file.exists() and arguments[0].startswith("-"):
+        raise BadInput(f"there is no grid file {own.file}; name it first, before all options: denoise grid FILE ...")
+    folder = Path(own.out or f"runs/{file.stem}")
+    if own.dry_run:
+        from denoise.grid.cells import exam_of
+        from denoise.grid.estimate import print_estimate
+
+        cells, chosen = _cells(file, overrides, config)
+        plan = Plan(cells=tuple(cell.folder_name for cell in cells), exam=exam_of(file))
+        print_estimate(chosen, folder, plan, config.num_workers, console)
+        return
+    run_grid(file, folder, overrides, config, console)
+
+
+def run_grid(
+    file: Path, folder: Path, overrides: Sequence[str], config: GridConfig, console: Console | None = None
+) -> None:
+    """Run the chosen cells of a grid file and write the report. Raises BadInput if some of them failed, Stopped."""
+    from rich.console import Console
+
+    from denoise.cli import report
+    from denoise.grid.cells import exam_of
+    from denoise.grid.conduct import conduct
+    from denoise.grid.executor import LocalWorkers
+    from denoise.grid.folder import lay_out
+    from denoise.grid.live import Live
+    from denoise.grid.locks import check_locks
+
+    console = console or Console()
+    cells, chosen = _cells(file, overrides, config)
+    plan = Plan(cells=tuple(cell.folder_name for cell in cells), exam=exam_of(file), tries=config.tries)
+    folder.mkdir(parents=True, exist_ok=True)
+    check_locks(folder)
+    lay_out(folder, cells, plan, file, _command(file, folder, overrides, config))
+    if config.retry_failed:
+        _forgive(folder, plan, chosen)
+    names = [cell.folder_name for cell in chosen]
+    _tell_beginning(folder, plan, names, console)
+    workers = LocalWorkers(folder, config.only, num=config.num_workers, gpus=config.gpus)
+    conduct(folder, config.only, workers, Live(folder, config.only, console, num_workers=config.num_workers))
+    report([str(folder)])
+    _tell_end(folder, plan, names, console)
+
+
+def _add_options(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", help="Grid file, such as configs/grids/demo.yaml.")
+    add("--out", help="Folder of the cells (default: runs/NAME of the file).")
+    add("--only", nargs="+", default=["*"], help="Names of cells, such as 'muon*-seed1'.")
+    add("--workers", type=int, help="Cells at once on this machine (default: one, or one a GPU).")
+    add("--gpus", help="GPUs to use, one a worker, such as 0,1.")
+    add("--tries", type=int, default=2, help="How often a failing cell is begun (default: 2).")
+    add("--retry-failed", "--retry_failed", action="store_true", help="Begin cells anew that failed so often.")
+    add("--status", action="store_true", help="Show the state of every cell, and run nothing.")
+    add("--watch", action="store_true", help="Look on until every cell is done, and run nothing.")
+    add(
+        "--dry-run",
+        "--dry_run",
+        action="store_true",
+        help="Show cells, tokens and time to expect; write nothing.",
+    )
+
+
+def _cells(file: Path, overrides: Sequence[str], config: GridConfig) -> tuple[list[Cell], list[Cell]]:
+    """All cells of a grid file, and those that were asked for."""
+    from denoise.cli import resolved
+    from denoise.grid.cells import cells_of
+
+    every = cells_of(file, resolved, overrides)
+    names = set(Plan(cells=tuple(cell.folder_name for cell in every)).chosen(config.only))
+    chosen = [cell for cell in every if cell.folder_name in names]
+    if not chosen:
+        there_are = ", ".join(cell.name for cell in every)
+        raise BadInput(f"{file} has no cell called {' or '.join(config.only)}; there are {there_are}")
+    return every, chosen
+
+
+def _command(file: Path, folder: Path, overrides: Sequence[str], config: GridConfig) -> str:
+    chosen = [] if config.only == ("*",) else ["--only", *config.only]
+    return shlex.join(["denoise", "grid", str(file), "--out", str(folder), *overrides, *chosen])
+
+
+def _look_on(folder: Path, config: GridConfig, *, is_watched: bool, console: Console) -> None:
+    from denoise.grid.conduct import watch
+    from denoise.grid.live import Live
+    from denoise.grid.status import print_status
+
+    plan = read_plan(folder)
+    if not plan.chosen(config.only):
+        there_are = ", ".join(name.rpartition("-")[0] for name in plan.cells)
+        raise BadInput(f"{folder} has no cell called {' or '.join(config.only)}; there are {there_are}")
+    if is_watched:
+        watch(folder, config.only, Live(folder, config.only, console, num_workers=config.num_workers))
+    print_status(folder, read_plan(folder), config.only, console)
+
+
+def _forgive(folder: Path, plan: Plan, cells: Sequence[Cell]) -> None:
+    from denoise.grid.claim import holder
+    from denoise.grid.ledger import forgive
+
+    for cell in cells:
+        if holder(folder / cell.folder_name) is None:
+            forgive(folder / cell.folder_name)
+
+
+def _tell_beginning(folder: Path, plan: Plan, names: Sequence[str], console: Console) -> None:
+    from denoise.grid.progress import progress_of
+    from denoise.grid.status import notes
+
+    cells = [progress_of(folder / name, plan) for name in names]
+
+    def named(state: str) -> str:
+        return ", ".join(cell.name for cell in cells if cell.state == state)
+
+    done = sum(cell.state == "done" for cell in cells)
+    said = [f"{len(cells)} runs in {folder}" + (f", {done} done already" if done else "")]
+    if running := named("running"):
+        said.append(f"other processes run {running}; the rest is done here")
+    if stopped := named("stopped"):
+        said.append(f"going on with {stopped}")
+    for each in [*said, *notes(folder, plan, cells)]:
+        console.print(each, highlight=False, soft_wrap=True)
+
+
+def _tell_end(folder: Path, plan: Plan, names: Sequence[str], console: Console) -> None:
+    from denoise.grid.ledger import is_given_up
+    from denoise.grid.stages import is_complete
+    from denoise.grid.status import last_lines
+
+    if any((folder / "wandb").glob("offline-run-*")):
+        console.print(
+            f"W&B runs: wandb leet {folder}/wandb shows them, wandb sync {folder}/wandb/offline-run-* uploads them",
+            highlight=False,
+            soft_wrap=True,
+        )
+    cells = [folder / name for name in names]
+    failed = [cell for cell in cells if not is_complete(cell, plan) and is_given_up(cell, plan)]
+    for cell in failed:
+        console.print(f"{cell.name} failed:\n{last_lines(cell)}", highlight=False, soft_wrap=True, markup=False)
+    if failed:
+        raise BadInput(
+            f"{len(failed)} of {len(cells)} runs failed {plan.tries} times and are left alone; "
+            f"see {failed[0] / 'log.txt'}, then run it again with --retry-failed"
+        )

@@ -1,0 +1,94 @@
+"""What a grid will take, before it is run: from cells that are finished, or from two steps of one of each strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from denoise.grid.cells import Cell
+from denoise.grid.overview import in_time
+from denoise.grid.plan import Plan
+from denoise.grid.progress import progress_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Estimate:
+    """What a cell of one strategy takes."""
+
+    strategy: str
+    num_cells: int
+    """Seeds."""
+    num_done: int
+    """Of them finished."""
+    tokens: int
+    """Encoder and decoder tokens of each."""
+    training_s: float | None
+    """Seconds of each; None: a single window takes too long to be timed."""
+    source: str
+    """Where the two are from."""
+
+
+def print_estimate(cells: Sequence[Cell], folder: Path, plan: Plan, num_workers: int, console: Console) -> None:
+    """A line a strategy, the sum below. Raises whatever BadInput a cell would raise before its first step."""
+    strategies: dict[str, list[Cell]] = {}
+    for cell in cells:
+        strategies.setdefault(cell.strategy, []).append(cell)
+    found = [_estimate(each, folder, plan) for each in strategies.values()]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("strategy", overflow="fold")
+    for title in ("cells", "done", "tokens each", "time each"):
+        table.add_column(title, justify="right", no_wrap=True)
+    table.add_column("known from")
+    for each in found:
+        numbers = (str(each.num_cells), str(each.num_done), f"{each.tokens:,}", in_time(each.training_s))
+        table.add_row(Text(each.strategy), *numbers, each.source)
+    console.print(table)
+    console.print(_sum(found, num_workers, plan), highlight=False, soft_wrap=True)
+    console.print("Nothing was written. Without --dry-run the same command trains.", highlight=False)
+
+
+def _sum(found: Sequence[Estimate], num_workers: int, plan: Plan) -> str:
+    tokens = sum(each.tokens * each.num_cells for each in found)
+    told = f"{sum(each.num_cells for each in found)} cells, {tokens:,} tokens in all"
+    left = [(each.num_cells - each.num_done, each.training_s) for each in found]
+    if all(not number or seconds is not None for number, seconds in left):
+        rest_s = sum(number * (seconds or 0.0) for number, seconds in left) / num_workers
+        with_so_many = f"{num_workers} workers" if num_workers > 1 else "one worker"
+        told += f"; about {in_time(rest_s)} of training left for {with_so_many}"
+        told += ", if they do not slow each other down" if num_workers > 1 else ""
+    return told + ("; the exams come on top" if plan.exam is not None else "")
+
+
+def _estimate(cells: Sequence[Cell], folder: Path, plan: Plan) -> Estimate:
+    strategy = cells[0].strategy
+    states = [progress_of(folder / cell.folder_name, plan) for cell in cells]
+    done = [state for state in states if state.state == "done"]
+    training_s: float | None
+    if done:
+        tokens, training_s = round(mean(state.tokens for state in done)), mean(state.elapsed_s for state in done)
+        source = "finished cells"
+    else:
+        tokens, training_s = _measured(cells[0])
+        source = "two steps timed here" if training_s is not None else "its config; a window takes too long to be timed"
+    return Estimate(
+        strategy=strategy,
+        num_cells=len(cells),
+        num_done=len(done),
+        tokens=tokens,
+        training_s=training_s,
+        source=source,
+    )
+
+
+def _measured(cell: Cell) -> tuple[int, float | None]:
+    from denoise.cli import config_of
+    from denoise.dry_run.measure import dry_run
+
+    found = dry_run(config_of(cell.options)[0], measure=True)
+    return found.data.tokens_before(found.data.num_steps), found.run_s

@@ -1,0 +1,51 @@
+"""The stages of a cell, in order; each ends with a file of its own, written last and whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from denoise.grid.plan import Plan
+
+if TYPE_CHECKING:
+    from denoise.transfer.exam.config import ExamConfig
+
+
+def is_complete(cell: Path, plan: Plan) -> bool:
+    """Whether a cell has finished every stage that the plan asks for."""
+    return is_trained(cell) and is_examined(cell, plan)
+
+
+def is_trained(cell: Path) -> bool:
+    """Whether its training is finished."""
+    return (cell / "done.json").exists()
+
+
+def is_examined(cell: Path, plan: Plan) -> bool:
+    """Whether it has taken the exam that the plan asks for, if it asks for one; another exam does not count."""
+    if plan.exam is None:
+        return True
+    if not (cell / "exam.json").exists():
+        return False
+    from denoise.transfer.exam import is_taken
+
+    return is_taken(cell, exam_of(plan.exam))
+
+
+def exam_of(settings: Mapping[str, Any]) -> ExamConfig:
+    """The exam of a plan, from all its settings."""
+    from denoise.transfer.exam.config import ExamConfig
+
+    return ExamConfig(**settings)
+
+
+def exam_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings of the exam of which a grid file gives some. Raises BadInput for those that are none."""
+    from denoise.command_line import options_of, parsed, value_of
+    from denoise.transfer.exam.config import ExamConfig
+
+    parser = options_of(ExamConfig, "exam", None)
+    options = [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in given.items()]
+    return value_of(ExamConfig, parsed(parser, options)[1]).settings()

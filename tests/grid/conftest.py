@@ -1,0 +1,5 @@
+"""Fixtures of the grid's tests."""
+
+from tests.grid.fake_cells import folder
+
+__all__ = ["folder"]
