@@ -1,5 +1,5 @@
-"""The commands: denoise prepare | clean | tokenizer | tokens | explore | train | grid | report | generate | export |
-demo | doctor | replay | new-corruption.
+"""The commands: denoise prepare | clean | tokenizer | tokens | explore | train | grid | report | exam | generate |
+export | demo | doctor | replay | new-corruption.
 
 A command is a function or a frozen dataclass of options; whatever is heavy is imported inside it, so that help
 comes at once.
@@ -23,6 +23,7 @@ from denoise.hub.commands import export, generate
 from denoise.replay.command import replay
 from denoise.stopping import ADVICE, Stopping
 from denoise.train.processes import is_first_process
+from denoise.transfer.exam.command import exam
 
 if TYPE_CHECKING:
     from denoise.train.config import RunConfig
@@ -163,6 +164,7 @@ COMMANDS: dict[str, Callable[[Arguments], int | None]] = {
     "train": train,
     "grid": grid,
     "report": report,
+    "exam": exam,
     "generate": generate,
     "export": export,
     "demo": demo,

@@ -83,6 +83,7 @@ def test_an_import_downstream_would_be_seen() -> None:
         "import denoise.study.report, denoise.study.tables",
         "import denoise.grid.command, denoise.grid.worker, denoise.grid.cell, denoise.grid.conduct, denoise.grid.cells",
         "import denoise.cli, denoise.command_line, denoise.train.config",
+        "import denoise.transfer.exam.papers, denoise.transfer.exam.formats",
     ],
 )
 def test_what_needs_no_torch_does_not_import_it(statement: str) -> None:

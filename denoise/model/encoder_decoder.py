@@ -13,7 +13,7 @@ from denoise.feed.batch import Batch
 from denoise.model.attention import CrossAttention, Memory, Past, SelfAttention
 from denoise.model.config import BadModel, ModelConfig
 from denoise.model.layers import Embedding, Head, Projection, RMSNorm, feed_forward_of
-from denoise.model.linear_loss import linear_loss, linear_nats
+from denoise.model.linear_loss import linear_loss, linear_nats, linear_verdicts
 from denoise.model.loss import LossSum
 from denoise.model.positions import RelativeBias, Rotation
 from denoise.model.sight import Sight, View, sight_of
@@ -221,6 +221,14 @@ class EncoderDecoder(nn.Module):
     def token_nats(self, batch: Batch) -> Tensor:
         """Cross-entropy of every target place, float32 [B, T], 0 at IGNORED ones; for evaluation."""
         return linear_nats(*self._to_head(self._state(batch)), batch.target)
+
+    def verdicts(self, batch: Batch, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Of some target places, int64 [N] counted row by row: their cross-entropy and whether the target is likeliest.
+
+        float32 [N] and bool [N]; the head is not computed anywhere else.
+        """
+        state, weight = self._to_head(self._state(batch))
+        return linear_verdicts(state.flatten(0, 1)[places], weight, batch.target.flatten()[places])
 
     def forward(self, batch: Batch, z_loss: float = 0.0) -> LossSum:
         """The summed loss of a batch; inside forward so that it is compiled together with the model."""

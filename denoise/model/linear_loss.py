@@ -63,6 +63,23 @@ def linear_nats(state: Tensor, weight: Tensor, target: Tensor, chunk_tokens: int
     return torch.cat(parts).view(target.shape)
 
 
+def linear_verdicts(
+    state: Tensor, weight: Tensor, target: Tensor, chunk_tokens: int | None = None
+) -> tuple[Tensor, Tensor]:
+    """`linear_nats`, and whether each target is the likeliest id: state [N, D], weight [V, D], target [N].
+
+    Returns float32 [N] and bool [N]; of several ids that are as likely, the first is the likeliest.
+    """
+    chunk_tokens = chunk_tokens or tokens_at_once(len(weight))
+    nats, is_likeliest = [state.new_zeros((0,), dtype=torch.float32)], [target.new_zeros((0,), dtype=torch.bool)]
+    with torch.no_grad():
+        for some, wanted in _chunks(state, target, chunk_tokens):
+            logits = F.linear(some, weight.to(some.dtype))
+            nats.append(token_nats(logits, wanted))
+            is_likeliest.append(logits.argmax(-1) == wanted)
+    return torch.cat(nats), torch.cat(is_likeliest)
+
+
 class _LinearLoss(torch.autograd.Function):
     """Sums of cross-entropy and penalty, float32 []; the second output is for showing."""
 
