@@ -1,5 +1,5 @@
-"""The commands: denoise prepare | clean | tokenizer | tokens | explore | train | grid | report | exam | generate |
-export | demo | doctor | replay | new-corruption.
+"""The commands: denoise prepare | clean | tokenizer | tokens | explore | train | grid | report | compare | exam |
+generate | export | demo | doctor | replay | new-corruption.
 
 A command is a function or a frozen dataclass of options; whatever is heavy is imported inside it, so that help
 comes at once.
@@ -22,6 +22,7 @@ from denoise.grid.command import OVERRIDES, GridConfig, grid, run_grid
 from denoise.hub.commands import export, generate
 from denoise.replay.command import replay
 from denoise.stopping import ADVICE, Stopping
+from denoise.study_commands import compare, report
 from denoise.train.processes import is_first_process
 from denoise.transfer.exam.command import exam
 
@@ -35,25 +36,6 @@ def train(arguments: Arguments) -> None:
     """One run into a folder; the same command goes on where it stopped."""
     with Stopping(advice=ADVICE) as stopping:  # the options and torch take seconds, and a signal may come meanwhile
         train_unless_stopped(arguments, stopping)
-
-
-def report(arguments: Arguments) -> None:
-    """The table and the HTML report of a grid's folder, finished or not, or of a single run."""
-    from rich.console import Console
-
-    from denoise.command_line import PlainParser
-    from denoise.study.report import write_report
-    from denoise.study.runs import read_grid
-    from denoise.study.tables import terminal_table
-
-    parser = PlainParser(prog="denoise report", description=report.__doc__)
-    parser.add_argument("folder", help="Folder that `denoise grid` or `denoise train` wrote.")
-    parser.add_argument("--out", help="HTML file to write (default: report.html in the folder).")
-    values = parser.parse_args(arguments)
-    folder = Path(values.folder)
-    page = write_report(folder, Path(values.out) if values.out else None)
-    Console().print(terminal_table(read_grid(folder)))
-    print(f"report: {page}")
 
 
 def explore(arguments: Arguments) -> None:
@@ -164,6 +146,7 @@ COMMANDS: dict[str, Callable[[Arguments], int | None]] = {
     "train": train,
     "grid": grid,
     "report": report,
+    "compare": compare,
     "exam": exam,
     "generate": generate,
     "export": export,

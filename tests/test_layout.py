@@ -27,6 +27,7 @@ ALLOWED = {
         "denoise.train.config",
         "denoise.config_files",
         "denoise.stopping",
+        "denoise.transfer.exam.papers",
         "data_prep",
         "corruptions",
     },

@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from denoise.study.curves import at_each_step, thinned
 from denoise.study.logs import HeldOutPoint, TrainPoint
 from denoise.study.runs import Run
-from denoise.study.statistics import Strategy, at_each_step, by_strategy, thinned
+from denoise.study.statistics import Strategy, by_strategy
 
 NUM_COLOURS = 8
 """The page defines so many variables --c0, --c1, ...; further strategies repeat them dashed."""

@@ -16,19 +16,21 @@ from denoise.study import sections
 from denoise.study.charts import Figure, figures
 from denoise.study.reconstructions import reconstructions
 from denoise.study.runs import BadFolder, Run, read_grid
-from denoise.study.tables import markdown_table
+from denoise.study.tables import tables
 from denoise.study.verdict import caveats, verdict
+from denoise.study.writers import as_markdown
 
 
-def write_report(folder: Path, out: Path | None = None) -> Path:
+def write_report(folder: Path, out: Path | None = None, threshold: float | None = None) -> Path:
     """Write the report about a grid folder or a run folder and return its path.
 
     `out` is FOLDER/report.html unless given; what was there is replaced at once, when the page is whole.
+    `threshold` is what the table of efficiency asks for, in place of what ★ reached.
     Raises BadFolder when there is no run in `folder`.
     """
     runs = read_grid(folder)
     out = out or folder / "report.html"
-    page = render(runs, folder.resolve().name, again=_command(folder))
+    page = render(runs, folder.resolve().name, again=_command(folder), threshold=threshold)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_whole(out, page)
@@ -45,9 +47,10 @@ def _command(folder: Path) -> str:
     return f"denoise train -c {folder}/config.yaml --run {folder}"
 
 
-def render(runs: Sequence[Run], name: str, again: str = "") -> str:
-    """The whole page about some runs; `again` is the command that makes them."""
+def render(runs: Sequence[Run], name: str, again: str = "", threshold: float | None = None) -> str:
+    """The whole page about some runs; `again` is the command that makes them, `threshold` as in `efficiency`."""
     drawn = figures(runs)
+    shown = tables(runs, threshold)
     is_grid = len(runs) > 1 or bool(runs[0].grid)
     title = runs[0].grid or name if is_grid else runs[0].label
     warned = "".join(f"<li>{escape(text)}</li>" for text in caveats(runs))
@@ -58,8 +61,8 @@ def render(runs: Sequence[Run], name: str, again: str = "") -> str:
         "verdict": escape(verdict(runs)),
         "caveats": f"<ul>{warned}</ul>" if warned else "",
         "key_numbers": sections.key_numbers(runs),
-        "results": sections.results_table(runs),
-        "markdown": escape(markdown_table(runs)),
+        "results": sections.all_tables(shown),
+        "markdown": escape("\n".join(as_markdown(table) for table in shown)),
         "legend": sections.legend_buttons(runs),
         "charts": sections.chart_frames(drawn) or '<p class="note">No measurements yet.</p>',
         "falls": sections.falls(runs),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +12,10 @@ from typing import Any, Literal
 import yaml
 
 from data_prep.errors import BadInput
-from denoise.grid.variants import variants
+from denoise.study.exams import with_one_exam
 from denoise.study.logs import Logs, read_logs
+from denoise.grid.variants import variants
+from denoise.transfer.exam.papers import Exam, Paper, read_exam, trained_to
 
 State = Literal["finished", "running", "stopped", "failed", "missing", "replaced"]
 
@@ -52,6 +55,14 @@ class Run:
     """Why it failed."""
     logs: Logs = field(default_factory=Logs)
     """Measurements and reconstructions."""
+    exam: tuple[Paper, ...] = ()
+    """The common exam of the finished model; empty before it is taken."""
+    exam_settings: dict[str, Any] = field(default_factory=dict)
+    """How the exam was set."""
+    exam_text: str = ""
+    """Version of the exam and fingerprint of the text that it was taken on."""
+    exam_note: str = ""
+    """Why `exam` is empty, where the others have one: missing, or other settings."""
 
 
 def read_run(folder: Path) -> Run:
@@ -63,6 +74,7 @@ def read_run(folder: Path) -> Run:
     cell = _mapping(folder / "cell.json")
     logs = read_logs(folder)
     strategy = str(cell.get("strategy") or folder.resolve().name)
+    exam = _exam(folder)
     done, failed = _mapping(folder / "done.json"), _mapping(folder / "failed.json")
     seed = cell.get("seed")
     return Run(
@@ -79,6 +91,9 @@ def read_run(folder: Path) -> Run:
         done=done,
         failure=str(failed.get("error") or ""),
         logs=logs,
+        exam=exam.papers if exam else (),
+        exam_settings=exam.settings if exam else {},
+        exam_text=f"{exam.version} {exam.data_fingerprint}" if exam else "",
     )
 
 
@@ -100,8 +115,10 @@ def read_grid(folder: Path) -> list[Run]:
         raise BadFolder(f"no folder in {folder} is a run; {advice}")
     plan = _mapping(folder / "grid.yaml")
     cells = variants(cell for cell in plan.get("cells") or [] if isinstance(cell, dict) and cell.get("strategy"))
-    runs = _without_older(runs)
+    begun = _mapping(folder / "plan.json")
+    runs = _without_older(runs, begun.get("cells") or ())
     runs += _absent(runs, cells, plan, folder)
+    runs = with_one_exam(runs, begun.get("exam"))
     order = {str(cell["strategy"]): place for place, cell in enumerate(cells)}
     return sorted(
         runs,
@@ -136,10 +153,10 @@ def _is_held(folder: Path) -> bool:
     return False
 
 
-def _without_older(runs: list[Run]) -> list[Run]:
-    """Of two runs of one strategy and seed the later counts: a changed grid leaves its old cells."""
+def _without_older(runs: list[Run], planned: Collection[str]) -> list[Run]:
+    """Of two runs of one strategy and seed that which is planned counts, or the later: a grid leaves its old cells."""
     latest: dict[tuple[str, int | None], Run] = {}
-    for run in sorted(runs, key=lambda run: str(run.environment.get("started_at") or "")):
+    for run in sorted(runs, key=lambda run: (run.folder.name in planned, str(run.environment.get("started_at") or ""))):
         latest[run.strategy, run.seed] = run
     return [run if latest[run.strategy, run.seed] is run else replace(run, state="replaced") for run in runs]
 
@@ -166,6 +183,12 @@ def _absent(runs: list[Run], cells: list[dict[str, Any]], plan: dict[str, Any], 
         for seed in sorted(seeds)
         if (strategy, seed) not in have
     ]
+
+
+def _exam(folder: Path) -> Exam | None:
+    """The exam of a run's final weights; that of weights from before they were trained anew is none."""
+    exam = read_exam(folder)
+    return exam if exam and (exam.step, exam.trained_at) == trained_to(folder) else None
 
 
 def _mapping(path: Path) -> dict[str, Any]:

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
-from typing import Any
 
 from denoise.study.charts import Figure, colour
+from denoise.study.measures import curve_fell, first_and_last_loss, minutes, ranking, tokens_read
+from denoise.study.options import differing
 from denoise.study.runs import Run
-from denoise.study.statistics import (
-    by_strategy,
-    curve_fell,
-    first_and_last_loss,
-    hidden_bits,
-    minutes,
-    over_seeds,
-    spread,
-    tokens_read,
-)
-from denoise.study.tables import COLUMNS, Entry, legend, results, short_count
+from denoise.study.statistics import by_strategy, over_seeds, spread
+from denoise.study.table import Entry, Table, short_count
 from denoise.study.verdict import with_sd
-
-NOT_SET = "—"
 
 
 def provenance(runs: Sequence[Run]) -> str:
@@ -47,9 +37,10 @@ def key_numbers(runs: Sequence[Run]) -> str:
     for values, name in ((budgets, "tokens a run"), (sizes, "parameters")):
         if values:
             facts.append((_from_to(short_count(min(values)), short_count(max(values))), name))
-    least = [over.mean for s in by_strategy(runs) if (over := over_seeds(s.finished, hidden_bits))]
+    ranked = ranking(runs)
+    least = [over.mean for s in by_strategy(runs) if (over := over_seeds(s.finished, ranked.measure))]
     if least:
-        facts.append((f"{min(least):.2f}", "fewest bits left to guess per hidden byte"))
+        facts.append((f"{min(least):.2f}", f"fewest {ranked.unit}"))
     spent = [value for run in finished if (value := minutes(run)) is not None]
     if spent:
         total = sum(spent)
@@ -57,29 +48,33 @@ def key_numbers(runs: Sequence[Run]) -> str:
     return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(fact)}</dd></div>" for fact, name in facts)
 
 
-def results_table(runs: Sequence[Run]) -> str:
-    """The table of results; its header buttons sort it."""
+def all_tables(tables: Sequence[Table]) -> str:
+    """Every table; header buttons sort them."""
+    return "".join(_table(table) for table in tables)
+
+
+def _table(table: Table) -> str:
     head = "".join(
         f'<th scope="col"{"" if c.is_number else " class=words"}><button type="button">{escape(c.title)}'
         f"{f'<small>{escape(c.unit)}</small>' if c.unit else ''}</button></th>"
-        for c in COLUMNS
+        for c in table.columns
     )
     body = "".join(
-        "<tr>" + "".join(_cell(entry, column, index) for column, entry in enumerate(row)) + "</tr>"
-        for index, row in enumerate(results(runs))
+        "<tr>" + "".join(_cell(entry, table, column, index) for column, entry in enumerate(row)) + "</tr>"
+        for index, row in enumerate(table.rows)
     )
-    table = f'<table id="results"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return _scroll("Results", table) + f'<p class="note">{escape(_sentence(legend(runs)))}</p>'
+    shown = f'<table id="{escape(table.name)}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return _scroll(table.title, shown) + f'<p class="note">{escape(_sentence(table.legend))}</p>'
 
 
-def _cell(entry: Entry, column: int, index: int) -> str:
+def _cell(entry: Entry, table: Table, column: int, index: int) -> str:
     value = "" if entry.value is None else f' data-value="{escape(str(entry.value))}"'
     text = f"<b>{escape(entry.text)}</b>" if entry.is_best else escape(entry.text)
-    if entry.note:
-        text += f"<small>{escape(entry.note)}</small>"
+    for under in (entry.note, f"n={entry.num_seeds}" if entry.num_seeds else ""):
+        text += f"<small>{escape(under)}</small>" if under else ""
     if column == 0:
         return f'<th scope="row"{value}>{_dot(index)}<span>{text}</span></th>'
-    kind = " ".join(("muted",) * entry.is_muted + ("words",) * (not COLUMNS[column].is_number))
+    kind = " ".join(("muted",) * entry.is_muted + ("words",) * (not table.columns[column].is_number))
     attribute = f' class="{kind}"' if kind else ""
     return f"<td{attribute}{value}>{text}</td>"
 
@@ -144,17 +139,15 @@ def unfinished(runs: Sequence[Run]) -> str:
 def differences(runs: Sequence[Run]) -> str:
     """The options in which strategies differ, one column a strategy; equal ones are left out."""
     strategies = [(i, s) for i, s in enumerate(by_strategy(runs)) if any(run.config for run in s.runs)]
-    flat = [_flat(next(run.config for run in s.runs if run.config)) for _, s in strategies]
-    keys = list(dict.fromkeys(key for options in flat for key in options))
-    keys = [key for key in keys if len({options.get(key, NOT_SET) for options in flat}) > 1]
-    if not keys:
-        return '<p class="note">No option differs between strategies.</p>' if len(flat) > 1 else ""
+    found = differing([s for _, s in strategies])
+    if not found:
+        return '<p class="note">No option differs between strategies.</p>' if len(strategies) > 1 else ""
     head = "".join(f'<th scope="col" class="words">{_dot(i)}<span>{escape(s.label)}</span></th>' for i, s in strategies)
     body = "".join(
         f'<tr><th scope="row"><code>{escape(key)}</code></th>'
-        + "".join(f'<td class="words"><code>{escape(options.get(key, NOT_SET))}</code></td>' for options in flat)
+        + "".join(f'<td class="words"><code>{escape(value)}</code></td>' for value in values)
         + "</tr>"
-        for key in keys
+        for key, values in found
     )
     table = (
         '<table class="options"><thead><tr><th scope="col" class="words">Option</th>'
@@ -186,13 +179,6 @@ def _from_to(low: str, high: str) -> str:
         return low
     shared = low[-2:] == high[-2:] and low[-1].isalpha()
     return f"{low[:-2] if shared else low}–{high}"
-
-
-def _flat(options: Any, name: str = "") -> dict[str, str]:
-    if isinstance(options, dict) and options:
-        parts = [_flat(value, f"{name}.{key}" if name else str(key)) for key, value in options.items()]
-        return {key: value for part in parts for key, value in part.items()}
-    return {name: str(options)}
 
 
 def _scroll(name: str, table: str) -> str:

@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, median, stdev
-from typing import Any
+from statistics import fmean, stdev
 
-from denoise.study.logs import HeldOutPoint, TrainPoint
+from denoise.study.intervals import Method, interval
+from denoise.study.measures import Measure
 from denoise.study.runs import Run
-
-Measure = Callable[[Run], "float | None"]
-"""A number a run has, or None where it has none."""
-
-LEAST_FALL = 0.01
-"""A loss that ends less than this fraction under its start is called flat."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +22,25 @@ class Spread:
     """Of one seed, with n - 1 below the line; None for a single seed."""
     num_seeds: int
     """How many runs it is taken over."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Difference:
+    """How far one strategy lies from another, seed by seed."""
+
+    mean: float
+    """Over the seeds that both finished."""
+    low: float | None
+    """Lower end of the 95 % interval of the mean; None with a single seed."""
+    high: float | None
+    """Its upper end."""
+    num_seeds: int
+    """Seeds that both finished."""
+
+    @property
+    def holds_zero(self) -> bool:
+        """Whether the two cannot be told apart; true with a single seed."""
+        return self.low is None or self.high is None or self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,68 +105,27 @@ def over_seeds(runs: Iterable[Run], measure: Measure) -> Spread | None:
     return spread([value for run in runs if (value := measure(run)) is not None])
 
 
-def paired_difference(one: Strategy, other: Strategy, measure: Measure) -> Spread | None:
-    """Spread of `one` minus `other` over the seeds both finished; a seed fixes weights and data order."""
+def paired(one: Strategy, other: Strategy, measure: Measure) -> list[float]:
+    """`one` minus `other` for each seed that both finished; a seed fixes weights and data order."""
     others = {run.seed: measure(run) for run in other.finished}
     pairs = [(measure(run), others.get(run.seed)) for run in one.finished]
-    return spread([a - b for a, b in pairs if a is not None and b is not None])
+    return [a - b for a, b in pairs if a is not None and b is not None]
 
 
-def hidden_bits(run: Run) -> float | None:
-    """Bits left to guess per byte of hidden text at the end of a finished run."""
-    return _last_held_out(run, "noise_bits_per_byte")
-
-
-def held_out_loss(run: Run) -> float | None:
-    """Nats per target token at the end of a finished run."""
-    return _last_held_out(run, "loss")
-
-
-def first_loss(run: Run) -> float | None:
-    """Nats per target token before any update; None when the log does not begin at step 1."""
-    train = run.logs.train
-    return train[0].loss if train and train[0].step == 1 else None
-
-
-def tokens_per_s(run: Run) -> float | None:
-    """Median over the training log, so that compiling and evaluating do not weigh."""
-    rates = [point.tokens_per_s for point in run.logs.train if point.tokens_per_s is not None]
-    return median(rates) if rates else None
-
-
-def steps(run: Run) -> float | None:
-    """Updates of a finished run."""
-    return _number(run.done.get("step")) if run.state == "finished" else None
-
-
-def tokens_read(run: Run) -> float | None:
-    """Encoder and decoder tokens of a finished run."""
-    return _number(run.done.get("tokens")) if run.state == "finished" else None
-
-
-def minutes(run: Run) -> float | None:
-    """Wall clock of a finished run."""
-    seconds = _number(run.done.get("elapsed_s")) if run.state == "finished" else None
-    return None if seconds is None else seconds / 60
-
-
-def first_and_last_loss(run: Run) -> tuple[float, float] | None:
-    """The ends of the held-out curve; of the training curve while there are not two held-out points.
-
-    The last tenth of a training curve is averaged, since single batches are noisy.
-    """
-    if len(run.logs.held_out) > 1:
-        return run.logs.held_out[0].loss, run.logs.held_out[-1].loss
-    train = [point.loss for point in run.logs.train]
-    if len(train) < 2:
+def difference(one: Strategy, other: Strategy, measure: Measure, method: Method = "t") -> Difference | None:
+    """Mean of `one` minus `other` over shared seeds, with its interval; None where they share no seed."""
+    differences = paired(one, other, measure)
+    if not differences:
         return None
-    return train[0], fmean(train[-max(1, len(train) // 10) :])
+    low, high = interval(differences, method) or (None, None)
+    return Difference(mean=fmean(differences), low=low, high=high, num_seeds=len(differences))
 
 
-def curve_fell(run: Run) -> bool:
-    """Whether the loss ended at least one percent under its start."""
-    ends = first_and_last_loss(run)
-    return ends is not None and ends[1] <= ends[0] * (1 - LEAST_FALL)
+def best(strategies: Iterable[Strategy], measure: Measure) -> Strategy | None:
+    """The strategy of the lowest mean: of those with two finished seeds or more, where there is one."""
+    spreads = [(over_seeds(s.finished, measure), s) for s in strategies]
+    known = [(s.num_seeds < 2, s.mean, t) for s, t in spreads if s is not None and math.isfinite(s.mean)]
+    return min(known, key=lambda each: each[:2])[2] if known else None
 
 
 def two_sd(strategies: Sequence[Strategy], measure: Measure) -> float | None:
@@ -182,56 +154,3 @@ def as_good_as_best(strategies: Sequence[Strategy], measure: Measure) -> list[St
         return []
     lowest = min(mean for mean, _ in known)
     return [t for mean, t in sorted(known, key=lambda pair: pair[0]) if mean <= lowest + margin]
-
-
-def thinned(points: Sequence[TrainPoint], num_points: int) -> list[TrainPoint]:
-    """At most `num_points` points, each the mean over a stretch of steps; the first is kept as it is."""
-    if len(points) <= num_points:
-        return list(points)
-    stretch = math.ceil((len(points) - 1) / (num_points - 1))
-    kept = [points[0]]
-    for start in range(1, len(points), stretch):
-        part = points[start : start + stretch]
-        kept.append(
-            TrainPoint(
-                step=part[-1].step,
-                tokens=round(fmean(p.tokens for p in part)),
-                elapsed_s=fmean(p.elapsed_s for p in part),
-                loss=fmean(p.loss for p in part),
-                tokens_per_s=None,
-            )
-        )
-    return kept
-
-
-def at_each_step(runs: Sequence[Run], measure: Callable[[HeldOutPoint], float | None]) -> list[dict[str, Any]]:
-    """The held-out curve over seeds: for each step all runs share, where it is and its spread.
-
-    Steps that a slower seed has not reached are left out, or the mean would jump where seeds end.
-    """
-    by_step: dict[int, list[HeldOutPoint]] = {}
-    started = [run for run in runs if run.logs.held_out]
-    for run in started:
-        for point in run.logs.held_out:
-            by_step.setdefault(point.step, []).append(point)
-    curve = []
-    for step, points in sorted(by_step.items()):
-        values = [v for p in points if (v := measure(p)) is not None and math.isfinite(v)]
-        if len(values) < len(started) or (over := spread(values)) is None:
-            continue
-        tokens, elapsed_s = fmean(p.tokens for p in points), fmean(p.elapsed_s for p in points)
-        curve.append({"step": step, "tokens": round(tokens), "elapsed_s": elapsed_s, "over": over})
-    return curve
-
-
-def _last_held_out(run: Run, key: str) -> float | None:
-    if run.state != "finished":
-        return None
-    last = run.done.get("held_out")
-    if isinstance(last, dict):
-        return _number(last.get(key))
-    return getattr(run.logs.held_out[-1], key) if run.logs.held_out else None
-
-
-def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None

@@ -6,44 +6,56 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
+from denoise.study.exams import MISSING, OTHER_SETTINGS, title_of
+from denoise.study.intervals import Method
+from denoise.study.measures import Ranking, curve_fell, first_and_last_loss, flops, hidden_bits, ranking, tokens_read
 from denoise.study.runs import Run
 from denoise.study.statistics import (
+    Difference,
     Spread,
     Strategy,
-    as_good_as_best,
+    best,
     by_strategy,
-    curve_fell,
-    first_and_last_loss,
-    hidden_bits,
+    difference,
     of_one_objective,
     over_seeds,
-    paired_difference,
-    tokens_read,
 )
+from denoise.study.table import short_count
+from denoise.transfer.exam.papers import counted_papers
 
 UNEQUAL = 0.02
 """Budgets that differ by more than this fraction are called unequal; whole batches make small differences."""
+FAR = 0.1
+"""Far behind: the whole interval of the difference lies above this fraction of what the best leaves to guess."""
+MANY = 3
+"""Of more strategies than this in one group, only the nearest and the farthest are told with their numbers."""
+
+Gaps = list[tuple[Difference, Strategy]]
 
 
-def verdict(runs: Sequence[Run]) -> str:
-    """One to three sentences that the finished runs support."""
-    strategies = by_strategy(runs)
-    finished = [strategy for strategy in strategies if strategy.finished]
+def verdict(runs: Sequence[Run], method: Method = "t") -> str:
+    """A few sentences that the finished runs support, by the exam where there is one."""
+    finished = [strategy for strategy in by_strategy(runs) if strategy.finished]
     if not finished:
         return f"No run has finished yet ({states(runs)}), so there is nothing to compare."
-    sentences = [_learnt(finished)]
-    measured = [(over_seeds(s.finished, hidden_bits), s) for s in finished]
+    ranked = ranking(runs)
+    spreads = [(over_seeds(s.finished, ranked.measure), s) for s in finished]
     known = sorted(
-        ((spread, s) for spread, s in measured if spread is not None and math.isfinite(spread.mean)),
+        ((spread, s) for spread, s in spreads if spread is not None and math.isfinite(spread.mean)),
         key=lambda pair: pair[0].mean,
     )
+    sentences = [_learnt(finished)]
     if not known:
         sentences.append("Nothing was hidden in these runs, so there is no common measure to compare them by.")
     elif len(known) == 1:
         spread, strategy = known[0]
-        sentences.append(f"{strategy.label} leaves {with_sd(spread)} bits to guess per byte of hidden text.")
+        sentences.append(f"{strategy.label} leaves {with_sd(spread)} {ranked.unit} to guess.")
+    elif all(spread.num_seeds < 2 for spread, _ in known):
+        others = ", ".join(f"{s.label} {with_sd(x)}" for x, s in known[1:])
+        spread, strategy = known[0]
+        sentences.append(f"{strategy.label} leaves the least to guess: {with_sd(spread)} {ranked.unit} ({others}).")
     else:
-        sentences.append(_ranking(known, [s for _, s in known]))
+        sentences += _ranking([s for _, s in known], ranked, method)
     return " ".join(sentences)
 
 
@@ -64,12 +76,13 @@ def caveats(runs: Sequence[Run]) -> list[str]:
             "The losses do not rank the objectives: each is taken over its own targets, and copying is "
             "easier than guessing."
         )
-    if any(over_seeds(s.finished, hidden_bits) for s in finished) and not of_one_objective(finished):
+    is_exam = ranking(runs).is_exam
+    if not is_exam and any(over_seeds(s.finished, hidden_bits) for s in finished) and not of_one_objective(finished):
         found.append(
             "Bits per hidden byte look at the hidden text only, but each objective hides its own share of "
             "it and shows it in its own format."
         )
-    return found + _unfair(finished)
+    return found + _examined(finished) + _unfair(finished)
 
 
 def states(runs: Sequence[Run]) -> str:
@@ -83,12 +96,13 @@ def states(runs: Sequence[Run]) -> str:
     return ", ".join(f"{counts[state]} {state}" for state in order if counts[state]) or "no runs"
 
 
-def with_sd(spread: Spread, digits: int = 2) -> str:
-    """A mean with its sd where there is one.
+def with_sd(spread: Spread) -> str:
+    """A mean with its sd where there is one, with the digits that it asks for.
 
-    >>> with_sd(Spread(mean=2.0, sd=0.125, num_seeds=3), 3)
-    '2.000 ± 0.125'
+    >>> with_sd(Spread(mean=2.0, sd=0.125, num_seeds=3)), with_sd(Spread(mean=2.0, sd=0.004, num_seeds=3))
+    ('2.00 ± 0.12', '2.000 ± 0.004')
     """
+    digits = 3 if spread.sd is not None and 0 < spread.sd < 0.0095 else 2
     return f"{spread.mean:.{digits}f}" + ("" if spread.sd is None else f" ± {spread.sd:.{digits}f}")
 
 
@@ -107,32 +121,80 @@ def _learnt(finished: Sequence[Strategy]) -> str:
     )
 
 
-def _ranking(known: Sequence[tuple[Spread, Strategy]], strategies: Sequence[Strategy]) -> str:
-    """Who leaves the least to guess, who cannot be told from it, and how far the others are."""
-    repeated = [(spread, s) for spread, s in known if spread.num_seeds > 1]
-    spread, best = repeated[0] if repeated else known[0]
-    bits = f"{with_sd(spread)} bits per byte of hidden text"
-    if not repeated:
-        others = ", ".join(f"{s.label} {with_sd(x)}" for x, s in known[1:])
-        return f"{best.label} leaves the least to guess: {bits} ({others})."
-    single = [s for x, s in known if x.num_seeds == 1]
-    unplaced = f"{_names(single)} cannot be placed with one seed" if single else ""
-    if len(repeated) == 1:
-        return f"{best.label} leaves {bits} to guess; {unplaced}."
-    good = as_good_as_best(strategies, hidden_bits)
-    parts = [f"{best.label} leaves the least to guess: {bits}"]
-    equals = [s for s in good if s is not best]
+def _ranking(known: Sequence[Strategy], ranked: Ranking, method: Method) -> list[str]:
+    """Who leaves the least to guess, who cannot be told from it, who is behind it and who far behind."""
+    first = best(known, ranked.measure)
+    spread = over_seeds(first.finished, ranked.measure) if first else None
+    assert first is not None and spread is not None
+    gaps: Gaps = []
+    unplaced = []
+    for strategy in known:
+        gap = difference(strategy, first, ranked.measure, method)
+        if strategy is first:
+            continue
+        if gap is None or gap.low is None:
+            unplaced.append(strategy)
+        else:
+            gaps.append((gap, strategy))
+    # The seeds they share may say the contrary of all seeds; that is no difference either.
+    behind = [(gap, s) for gap, s in gaps if gap.low is not None and gap.low > 0]
+    equals = [s for gap, s in gaps if (gap, s) not in behind]
+    far = [(gap, s) for gap, s in behind if gap.low is not None and gap.low > FAR * spread.mean]
+    near = [pair for pair in behind if pair not in far]
+    sentence = f"{first.label} leaves the least to guess: {with_sd(spread)} {ranked.unit}"
+    if not gaps:
+        sentence = f"{first.label} leaves {with_sd(spread)} {ranked.unit} to guess"
     if equals:
-        parts.append(f"{_names(equals)} {'is' if len(equals) == 1 else 'are'} within two sd of it")
-    parts += [_behind(best, s) for _, s in repeated if s not in good]
-    return "; ".join([*parts, unplaced] if unplaced else parts) + "."
+        sentence += f"; {_names(equals)} cannot be told from it"
+    if unplaced:
+        sentence += f"; {_names(unplaced)} cannot be placed with fewer than two seeds in common"
+    return [f"{sentence}.", *_behind("Behind it", near), *_behind("Far behind it", far)]
 
 
-def _behind(best: Strategy, other: Strategy) -> str:
-    gap = paired_difference(other, best, hidden_bits)
-    if gap is None:
-        return f"{other.label} leaves more"
-    return f"{other.label} leaves {with_sd(gap)} more" + (" (paired by seed)" if gap.num_seeds > 1 else "")
+def _behind(words: str, gaps: Gaps) -> list[str]:
+    """How far some strategies are behind the best; of many, the nearest and the farthest."""
+    if not gaps:
+        return []
+    gaps = sorted(gaps, key=lambda pair: pair[0].mean)
+    told = [
+        s.label + (f" by {_by(gap)}" if len(gaps) <= MANY or place in (0, len(gaps) - 1) else "")
+        for place, (gap, s) in enumerate(gaps)
+    ]
+    return [f"{words}: {_joined(told)}."]
+
+
+def _by(gap: Difference) -> str:
+    """A gap with its interval.
+
+    >>> _by(Difference(mean=0.25, low=0.2, high=0.3, num_seeds=3))
+    '0.25 [0.20, 0.30]'
+    """
+    digits = 2 if min(abs(gap.mean), abs(gap.low or 1.0)) >= 0.01 else 3
+    return f"{gap.mean:.{digits}f} [{gap.low:.{digits}f}, {gap.high:.{digits}f}]"
+
+
+def _examined(finished: Sequence[Strategy]) -> list[str]:
+    """What is to be known of the exam before its numbers are believed."""
+    runs = [run for strategy in finished for run in strategy.finished]
+    found = []
+    for note, words in (
+        (MISSING, "have not taken the exam and are not in its numbers"),
+        (OTHER_SETTINGS, "took the exam with other settings or other text and are not in its numbers"),
+    ):
+        labels = list(dict.fromkeys(run.label for run in runs if run.exam_note == note))
+        if labels:
+            count = sum(run.exam_note == note for run in runs)
+            found.append(f"{count} of {len(runs)} finished runs {words}: {_joined(labels)}.")
+    papers = [(run, paper) for run in runs for paper in counted_papers(run.exam)]
+    if any(paper.adapted for _, paper in papers):
+        found.append(
+            "A format that a strategy was not trained on is scored after a short adaptation, so the exam also "
+            "measures how fast it is learnt."
+        )
+    unseen = list(dict.fromkeys(title_of(p.format) for _, p in papers if not p.seen and not p.adapted))
+    if unseen:
+        found.append(f"Some strategies were examined as they are in formats new to them: {_joined(unseen)}.")
+    return found
 
 
 def _unfair(finished: Sequence[Strategy]) -> list[str]:
@@ -142,6 +204,11 @@ def _unfair(finished: Sequence[Strategy]) -> list[str]:
     tokens = [count for run in runs if (count := tokens_read(run))]
     if tokens and max(tokens) > min(tokens) * (1 + UNEQUAL):
         found.append(f"The budgets are not equal: from {min(tokens):,.0f} to {max(tokens):,.0f} tokens a run.")
+    work = [count for run in runs if (count := flops(run))]
+    if work and max(work) > min(work) * (1 + UNEQUAL):
+        found.append(
+            f"The runs do not take equal work: from {short_count(min(work))} to {short_count(max(work))} FLOPs."
+        )
     for key, what in (
         ("git_commit", "commits of the code"),
         ("device", "devices"),
@@ -154,5 +221,8 @@ def _unfair(finished: Sequence[Strategy]) -> list[str]:
 
 
 def _names(strategies: Sequence[Strategy]) -> str:
-    labels = [strategy.label for strategy in strategies]
-    return labels[0] if len(labels) == 1 else f"{', '.join(labels[:-1])} and {labels[-1]}"
+    return _joined([strategy.label for strategy in strategies])
+
+
+def _joined(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

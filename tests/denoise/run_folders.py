@@ -11,8 +11,8 @@ import numpy as np
 import yaml
 
 from denoise.study.logs import Logs, TrainPoint
+from denoise.study.results import results
 from denoise.study.runs import Run
-from denoise.study.tables import COLUMNS, results
 
 VOCAB_SIZE = 8192
 STEPS = 400
@@ -98,14 +98,9 @@ def run_of(strategy: str, seed: int, bits: float | None, *, last: float = 2.0, t
     )
 
 
-def column(title: str) -> int:
-    """Where a column of the table of results stands."""
-    return [c.title for c in COLUMNS].index(title)
-
-
 def texts(runs: list[Run], title: str) -> list[str]:
     """What one column of the table of results says, from top to bottom."""
-    return [row[column(title)].text for row in results(runs)]
+    return [entry.text for entry in results(runs).column(title)]
 
 
 def _write_metrics(folder: Path, per_step: int, ends: tuple[float, float], seed: int, upto: float) -> dict[str, Any]:

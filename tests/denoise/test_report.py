@@ -1,4 +1,3 @@
-import io
 import json
 import re
 import shutil
@@ -7,7 +6,6 @@ import sys
 
 import pytest
 import vl_convert
-from rich.console import Console
 
 from data_prep.errors import BadInput
 from data_prep.files import only_one
@@ -16,7 +14,6 @@ from denoise.study.charts import figures
 from denoise.study.reconstructions import reconstructions
 from denoise.study.report import charts_library, render, write_report
 from denoise.study.runs import BadFolder, read_grid, read_run
-from denoise.study.tables import terminal_table
 from tests.denoise.run_folders import STRATEGIES, run_of, texts, write_grid, write_run
 
 
@@ -192,14 +189,6 @@ def test_a_single_run_without_a_cell_file_is_named_after_its_folder(tmp_path):
     run = write_run(tmp_path / "my_run", cell=False)
     page = write_report(run, tmp_path / "elsewhere" / "page.html").read_text(encoding="utf-8")
     assert "<h1>my_run</h1>" in page and f"denoise train -c {run}/config.yaml --run {run}" in page
-
-
-def test_the_terminal_table_fits_eighty_columns(tmp_path):
-    console = Console(width=80, file=io.StringIO())
-    console.print(terminal_table(read_grid(write_grid(tmp_path, seeds=(1, 2, 3)))))
-    shown = console.file.getvalue()
-    assert "T5 span corruption ★   2.100 ± 0.010   2.620 ± 0.010   2.02 M   2.1   3 of 3" in shown
-    assert "does not rank the objectives" in shown
 
 
 def test_reading_runs_needs_neither_torch_nor_altair():

@@ -3,20 +3,17 @@ from dataclasses import replace
 
 import pytest
 
+from denoise.study.curves import thinned
 from denoise.study.logs import Logs, TrainPoint
+from denoise.study.measures import curve_fell, hidden_bits
 from denoise.study.report import charts_library, render
+from denoise.study.results import results
 from denoise.study.runs import read_grid
-from denoise.study.statistics import (
-    as_good_as_best,
-    by_strategy,
-    curve_fell,
-    hidden_bits,
-    paired_difference,
-    thinned,
-)
-from denoise.study.tables import markdown_table, results, terminal_table
+from denoise.study.statistics import as_good_as_best, by_strategy, difference
 from denoise.study.verdict import caveats, verdict
-from tests.denoise.run_folders import column, run_of, texts, write_grid, write_run
+from denoise.study.writers import as_markdown
+from tests.denoise.run_folders import run_of, texts, write_grid, write_run
+from tests.study.examined import examined
 
 
 def test_the_table_holds_the_exact_numbers_of_three_seeds(tmp_path):
@@ -26,25 +23,25 @@ def test_the_table_holds_the_exact_numbers_of_three_seeds(tmp_path):
     assert texts(runs, "Bits per hidden byte") == ["2.100 ± 0.010", "2.350 ± 0.020", "2.800 ± 0.030"]
     assert texts(runs, "Held-out loss") == ["2.620 ± 0.010", "1.310 ± 0.020", "4.900 ± 0.030"]
     assert texts(runs, "First loss") == ["9.01"] * 3
-    assert {row[column("First loss")].note for row in results(runs)} == {"ln V = 9.01"}
+    assert {entry.note for entry in results(runs).column("First loss")} == {"ln V = 9.01"}
     assert texts(runs, "Window → source + target")[0] == "142 → 128 + 30"
     assert texts(runs, "Steps") == ["400"] * 3
     assert texts(runs, "Tokens") == ["2.02 M", "3.24 M", "2.48 M"]
     assert texts(runs, "Speed")[0] == "16,853"
     assert texts(runs, "Time")[0] == "2.1"
     assert texts(runs, "Seeds") == ["3 of 3"] * 3
-    assert [row[column("Bits per hidden byte")].is_best for row in results(runs)] == [True, False, False]
+    assert [entry.is_best for entry in results(runs).column("Bits per hidden byte")] == [True, False, False]
 
 
 def test_nothing_is_bold_with_one_seed(tmp_path):
     runs = read_grid(write_grid(tmp_path))
-    assert not any(entry.is_best for row in results(runs) for entry in row)
-    assert "**" not in markdown_table(runs)
+    assert not any(entry.is_best for row in results(runs).rows for entry in row)
+    assert "**" not in as_markdown(results(runs))
 
 
 def test_nothing_is_bold_beside_strategies_of_one_seed():
     runs = [run_of("a", 1, 2.0), run_of("a", 2, 2.1), run_of("b", 1, 1.0)]
-    assert not any(entry.is_best for row in results(runs) for entry in row)
+    assert not any(entry.is_best for row in results(runs).rows for entry in row)
 
 
 def test_strategies_within_two_sd_of_the_best_are_as_good():
@@ -55,8 +52,8 @@ def test_strategies_within_two_sd_of_the_best_are_as_good():
 
 def test_differences_are_paired_by_seed():
     one, other = by_strategy([run_of("a", 1, 1.0), run_of("a", 2, 3.0), run_of("b", 2, 3.5), run_of("b", 1, 1.5)])
-    gap = paired_difference(other, one, hidden_bits)
-    assert gap is not None and (gap.mean, gap.sd, gap.num_seeds) == (0.5, 0.0, 2)
+    gap = difference(other, one, hidden_bits)
+    assert gap is not None and (gap.mean, gap.low, gap.high, gap.num_seeds) == (0.5, 0.5, 0.5, 2)
 
 
 def test_a_curve_that_ends_where_it_began_did_not_fall():
@@ -73,7 +70,7 @@ def test_reasons_stand_where_numbers_are_not(tmp_path):
     write_run(tmp_path / "b", "bart_infill", upto=0.0)
     runs = read_grid(tmp_path)
     assert texts(runs, "Bits per hidden byte") == ["not reached", "missing", "failed"]
-    notes = [row[column("Strategy")].note for row in results(runs)]
+    notes = [entry.note for entry in results(runs).column("Strategy")]
     assert notes == ["1 stopped at 50%", "1 missing", "1 failed at 10%"]
     page = render(runs, "demo")
     assert "&lt;b&gt;no&lt;/b&gt; memory" in page and "<b>no</b>" not in page
@@ -106,7 +103,7 @@ def test_long_training_curves_are_thinned_without_losing_their_level():
         (
             [run_of("a", 1, 2.0)],
             "A learnt: its loss fell from 9.00 to 2.00 nats per target token in 2 steps. "
-            "A leaves 2.00 bits to guess per byte of hidden text.",
+            "A leaves 2.00 bits per byte of hidden text to guess.",
         ),
         (
             [run_of("a", 1, 2.5), run_of("b", 1, 2.0)],
@@ -115,13 +112,17 @@ def test_long_training_curves_are_thinned_without_losing_their_level():
         ([run_of("a", 1, None), run_of("b", 1, None)], "no common measure"),
         ([run_of("a", 1, 2.0), run_of("b", 1, 2.0, last=9.0)], "B did not learn"),
         (
-            [run_of(n, s, x + s / 10) for n, x in (("a", 2.0), ("b", 2.01), ("c", 3.0)) for s in (1, 2, 3)],
-            "A leaves the least to guess: 2.20 ± 0.10 bits per byte of hidden text; B is within two sd "
-            "of it; C leaves 1.00 ± 0.00 more (paired by seed).",
+            [
+                *(run_of(name, seed, x + seed / 10) for name, x in (("a", 2.0), ("c", 3.0)) for seed in (1, 2, 3)),
+                *(run_of("b", seed, x) for seed, x in ((1, 2.12), (2, 2.19), (3, 2.32))),
+            ],
+            "A leaves the least to guess: 2.20 ± 0.10 bits per byte of hidden text; B cannot be told from it. "
+            "Far behind it: C by 1.00 [1.00, 1.00].",
         ),
         (
             [run_of("a", 1, 2.0), run_of("a", 2, 2.1), run_of("b", 1, 1.0)],
-            "A leaves 2.05 ± 0.07 bits per byte of hidden text to guess; B cannot be placed with one seed.",
+            "A leaves 2.05 ± 0.07 bits per byte of hidden text to guess; B cannot be placed with fewer than two "
+            "seeds in common.",
         ),
     ],
 )
@@ -168,6 +169,58 @@ def test_losses_rank_what_was_trained_on_one_objective(other, is_ranked):
         replace(run_of(name, 1, 2.0), config={"corruption": {"class_path": corruption}, "optimizer": name})
         for name, corruption in (("a", "SpanCorruption"), ("b", other))
     ]
-    said = " ".join(caveats(runs)) + str(terminal_table(runs).caption)
+    said = " ".join(caveats(runs)) + results(runs).legend
     assert ("rank the objectives" not in said) is is_ranked
     assert ("hides its own share" not in said) is is_ranked
+
+
+NINE = {
+    "a": (2.00, 2.02, 2.01),
+    "b": (2.01, 2.00, 2.04),
+    "c": (2.05, 2.07, 2.06),
+    "d": (2.06, 2.08, 2.08),
+    "e": (2.07, 2.10, 2.09),
+    "f": (2.09, 2.11, 2.10),
+    "g": (3.00, 3.05, 3.02),
+    "h": (3.50, 3.52, 3.56),
+    "i": (2.5,),
+}
+
+
+def test_nine_strategies_are_told_in_four_sentences():
+    runs = [examined(name, seed, bits) for name, all_bits in NINE.items() for seed, bits in enumerate(all_bits)]
+    assert verdict(runs) == (
+        "Every finished run learnt: all 25 losses fell. "
+        "A leaves the least to guess: 2.01 ± 0.01 bits per hidden byte in the exam; B cannot be told from it; "
+        "I cannot be placed with fewer than two seeds in common. "
+        "Behind it: C by 0.05 [0.05, 0.05], D, E and F by 0.09 [0.09, 0.09]. "
+        "Far behind it: G by 1.01 [0.98, 1.05] and H by 1.52 [1.44, 1.59]."
+    )
+
+
+def test_a_gap_that_five_seeds_see_is_not_claimed_from_two():
+    noise = (0.0, 0.01, -0.01, 0.02, 0.0)
+    runs = [examined("a", seed, 2.0) for seed in range(5)]
+    runs += [examined("b", seed, 2.03 + shift) for seed, shift in enumerate(noise)]
+    assert "Behind it: B by 0.03" in verdict(runs)
+    assert "B cannot be told from it" in verdict([run for run in runs if run.seed < 2])
+
+
+def test_formats_that_were_adapted_to_or_new_are_told():
+    seen = [examined("a", 1, 2.0), examined("b", 1, 2.0)]
+    adapted = [examined("a", 1, 2.0), examined("b", 1, 2.0, unseen=("one_mask",))]
+    as_it_is = [examined("a", 1, 2.0), examined("b", 1, 2.0, unseen=("one_mask",), adapted=False)]
+    told = ["after a short adaptation", "in formats new to them: One mask a span."]
+    found = [[any(words in caveat for caveat in caveats(runs)) for words in told] for runs in (seen, adapted, as_it_is)]
+    assert found == [[False, False], [True, False], [False, True]]
+
+
+def test_unequal_work_is_told():
+    runs = [replace(run_of(name, 1, 2.0), shapes={"flops": flops}) for name, flops in (("a", 2e15), ("b", 3e15))]
+    assert "The runs do not take equal work: from 2.00 P to 3.00 P FLOPs." in caveats(runs)
+
+
+def test_who_leads_only_by_seeds_that_others_lack_is_not_put_ahead():
+    bits = {"a": {1: 2.0, 2: 2.1, 3: 1.0}, "b": {1: 1.9, 2: 2.0}}  # with the same seeds b is better
+    runs = [examined(name, seed, x) for name, by_seed in bits.items() for seed, x in by_seed.items()]
+    assert "A leaves the least to guess" in verdict(runs) and "B cannot be told from it" in verdict(runs)
