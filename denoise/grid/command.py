@@ -87,13 +87,13 @@ def run_grid(
     """Run the chosen cells of a grid file and write the report. Raises BadInput if some of them failed, Stopped."""
     from rich.console import Console
 
-    from denoise.cli import report
     from denoise.grid.cells import exam_of
     from denoise.grid.conduct import conduct
     from denoise.grid.executor import LocalWorkers
     from denoise.grid.folder import lay_out
     from denoise.grid.live import Live
     from denoise.grid.locks import check_locks
+    from denoise.study_commands import report
 
     console = console or Console()
     cells, chosen = _cells(file, overrides, config)

@@ -60,6 +60,13 @@ def exact_spans_in(format_: str, rate: float | None = None) -> Measure:
     return lambda run: _of_papers(run, lambda paper: paper.exact_spans, format_, rate)
 
 
+def bits_saved_by_source(run: Run) -> float | None:
+    """Bits per hidden byte that reading another text's source would cost: the mean over formats and rates."""
+    if any(paper.bits_saved_by_source is None for paper in counted_papers(run.exam)):
+        return None
+    return _of_papers(run, lambda paper: paper.bits_saved_by_source or 0.0)
+
+
 def unadapted_bits_in(format_: str, rate: float | None = None) -> Measure:
     """Bits left to guess per hidden byte in a format before adaptation to it; None where there was none."""
 

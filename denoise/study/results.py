@@ -12,6 +12,7 @@ from denoise.study.exams import formats, title_of
 from denoise.study.intervals import Method
 from denoise.study.measures import (
     Measure,
+    bits_saved_by_source,
     exact_spans,
     exam_bits,
     exam_bits_in,
@@ -85,10 +86,12 @@ def _exam(runs: Sequence[Run], strategies: Sequence[Strategy]) -> Columns:
     names = formats(runs)
     unit = "bits per hidden byte"
     exact = [mean_entry(s, percent_exact, one_digit, none=no_exam(s)) for s in strategies]
+    saved = [mean_entry(s, bits_saved_by_source, none=no_exam(s)) for s in strategies]
     return [
         (Column(title="Exam", unit=unit, short="Exam\nbits/byte"), mean_entries(strategies, exam_bits)),
         *((Column(title=title_of(name), unit=unit), mean_entries(strategies, exam_bits_in(name))) for name in names),
-        (Column(title="Exact spans", unit="%", short="Exact\n%"), exact),
+        (Column(title="Exact spans", unit="%"), exact),
+        (Column(title="Saved by source", unit=unit, short="Saved by\nsource"), saved),
     ]
 
 

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import yaml
 
 from data_prep.errors import BadInput
+from denoise.grid.variants import variants
 from denoise.study.exams import with_one_exam
 from denoise.study.logs import Logs, read_logs
-from denoise.grid.variants import variants
 from denoise.transfer.exam.papers import Exam, Paper, read_exam, trained_to
 
 State = Literal["finished", "running", "stopped", "failed", "missing", "replaced"]

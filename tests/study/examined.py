@@ -31,7 +31,13 @@ def _paper(name: Any, rate: float, bits: float, adapted: bool, seen: bool) -> Pa
     counts = {"num_windows": 64, "num_hidden_tokens": 1000, "num_hidden_bytes": 4000, "num_spans": 300}
     how = {"adapted": adapted, "seen": seen, "mode": None, "documents": "joined"}
     return Paper(
-        format=name, rate=rate, bits_per_hidden_byte=bits, exact_spans=0.25 if rate < 0.3 else 0.05, **how, **counts
+        format=name,
+        rate=rate,
+        bits_per_hidden_byte=bits,
+        bits_saved_by_source=0.1 if adapted or seen else None,
+        exact_spans=0.25 if rate < 0.3 else 0.05,
+        **how,
+        **counts,
     )
 
 

@@ -140,7 +140,7 @@ def test_the_terminal_table_fits_eighty_columns(tmp_path):
     assert "T5 span corruption ★   2.100 ± 0.010                —   2.1   2.620 ± 0.010" in plain
     assert "[0.225, 0.275]" in plain and "does not rank the objectives" in plain
     examined = shown(write_examined_grid(tmp_path / "examined"))
-    assert "MASS fragment          2.700 ± 0.010   15.0 ± 0.0           +0.600   2.1" in examined
+    assert "MASS fragment          2.700 ± 0.010   0.100 ± 0.000           +0.600   2.1" in examined
     assert max(map(len, plain.split("\n") + examined.split("\n"))) <= 80
 
 

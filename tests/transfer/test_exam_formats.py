@@ -137,7 +137,7 @@ def test_a_rate_that_spans_cannot_hide_is_refused(format: Format) -> None:
         ({"rates": (0.15, 0.15)}, "different numbers"),
         ({"formats": ("sentinel",)}, "of sentinels, one_mask, mask_each"),
         ({"formats": ()}, "formats are none"),
-        ({"adapt": "some"}, "choose unseen, all or none"),
+        ({"adapt": "some"}, "choose all, unseen or none"),
         ({"source_len": 2}, "at least 3"),
         ({"adapt_learning_rate": 0}, "above 0, such as"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import math
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.transfer.exam.adapting import adapt
 from denoise.transfer.exam.config import FORMATS, BadExam, ExamConfig, Format
 from denoise.transfer.exam.scoring import hidden_spots, mark
-from denoise.transfer.exam.sheets import ADAPT_SEED, EXAM_SEED, Sheets
+from denoise.transfer.exam.sheets import ADAPT_SEED, EXAM_SEED, Sheets, with_other_sources
 from tests.denoise.small_models import small_config
 
 PAIRED: tuple[Format, ...] = ("sentinels", "one_mask", "mask_each")
@@ -238,3 +239,42 @@ def test_windows_lie_over_all_held_out_text(sheets: Sheets) -> None:
     assert sheets.num_windows == CONFIG.num_windows
     last = sheets.stride * (sheets.num_windows - 1) + CONFIG.window_len
     assert sheets.held_out.num_tokens - 2 * sheets.stride < last <= sheets.held_out.num_tokens
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_another_source_stands_beside_the_same_questions(ask: Ask, format: Format) -> None:
+    [batch] = ask(format, 0.15)
+    other = with_other_sources(batch)
+    assert torch.equal(other.target, batch.target) and torch.equal(other.decoder_input, batch.decoder_input)
+    rows = len(batch.source)
+    for row in range(rows):
+        assert torch.equal(other.source[row], batch.source[(row + 1) % rows])
+        assert not torch.equal(other.source[row], batch.source[row])
+
+
+def test_a_model_that_reads_no_source_is_saved_nothing_by_it(ask: Ask, sheets: Sheets, model: EncoderDecoder) -> None:
+    batches = ask("mask_each", 0.5)
+
+    def saved(asked: EncoderDecoder) -> float:
+        own, other = (
+            mark(asked, given, token_bytes(sheets)).scores.noise_bits_per_byte
+            for given in (batches, map(with_other_sources, batches))
+        )
+        assert own is not None and other is not None
+        return other - own
+
+    blind = copy.deepcopy(model)
+    for name, weight in blind.named_parameters():
+        if "cross" in name:
+            weight.data.zero_()
+    assert saved(blind) == pytest.approx(0, abs=1e-6)
+    assert abs(saved(model)) > 1e-4
+
+
+@pytest.mark.parametrize("num_windows", [2, 3, 33, 65])
+def test_no_batch_has_a_single_window_whose_source_could_only_be_its_own(prepared: Path, num_windows: int) -> None:
+    config = ExamConfig(source_len=16, num_windows=num_windows)
+    store, held_out = TokenStore.open(prepared), TokenStore.open(prepared, split="held_out")
+    sheets = Sheets(config=config, store=store, held_out=held_out)
+    sizes = [len(batch.source) for batch in sheets.examined("one_mask", 0.15, mode=None, is_apart=False)]
+    assert sum(sizes) == num_windows and min(sizes) > 1

@@ -21,11 +21,12 @@ from denoise.transfer.exam import ExamConfig, is_taken, take
 from denoise.transfer.exam.command import matrix, table
 from denoise.transfer.exam.config import BadExam
 from denoise.transfer.exam.papers import Exam, Paper, counted_papers, mean_bits, read_exam
-from tests.denoise.small_runs import before, train
+from tests.denoise.small_runs import train
+from tests.patching import before
 
 QUIET = Console(quiet=True)
-SMALL = ExamConfig(source_len=32, num_windows=6, adapt_tokens=3000, adapt_batch_size=4)
-OPTIONS = ["--source_len=32", "--num_windows=6", "--adapt_tokens=3000", "--adapt_batch_size=4"]
+SMALL = ExamConfig(source_len=32, num_windows=6, adapt="unseen", adapt_tokens=3000, adapt_batch_size=4)
+OPTIONS = ["--source_len=32", "--num_windows=6", "--adapt=unseen", "--adapt_tokens=3000", "--adapt_batch_size=4"]
 Numbers = list[tuple[Any, ...]]
 
 
@@ -229,6 +230,16 @@ def test_a_command_without_a_run_or_a_sensible_exam_is_one_sentence(
         cli.run(["exam", *arguments])
 
 
+def test_what_the_source_saves_is_asked_of_the_papers_that_count(taken: Path) -> None:
+    exam = exam_of(taken)
+    counted = counted_papers(exam.papers)
+    assert [paper.bits_saved_by_source is not None for paper in exam.papers] == [p in counted for p in exam.papers]
+    saved = [paper.bits_saved_by_source for paper in counted]
+    assert exam.bits_saved_by_source == pytest.approx(sum(filter(None, saved)) / len(counted))
+    unasked = tuple(paper for paper in exam.papers if paper not in counted)
+    assert unasked and dataclasses.replace(exam, papers=unasked).bits_saved_by_source is None
+
+
 def test_exams_that_cannot_be_compared_are_said_to_be(taken: Path) -> None:
     exam = exam_of(taken)
     other = dataclasses.replace(exam, settings={**exam.settings, "num_windows": 3})
@@ -240,7 +251,7 @@ def test_exams_that_cannot_be_compared_are_said_to_be(taken: Path) -> None:
 
 def paper(format: Any, rate: float, bits: float, *, adapted: bool = False) -> Paper:
     counts = {"num_windows": 1, "num_hidden_tokens": 1, "num_hidden_bytes": 1, "num_spans": 1}
-    about = {"seen": not adapted, "mode": None, "documents": "joined", "exact_spans": 0.0}
+    about = {"seen": not adapted, "mode": None, "documents": "joined", "exact_spans": 0.0, "bits_saved_by_source": None}
     return Paper(format=format, rate=rate, adapted=adapted, bits_per_hidden_byte=bits, **counts, **about)  # type: ignore[arg-type]
 
 

@@ -80,12 +80,16 @@ def matrix(exams: Sequence[tuple[Path, Exam]]) -> Table:
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold", caption_justify="left")
     shown.add_column("Run", no_wrap=True)
     formats = list(dict.fromkeys(format for _, found in exams for format in found.by_format))
-    for name in (*formats, "mean"):
+    for name in (*formats, "mean", "saved by\nsource"):
         shown.add_column(name, justify="right")
     for run, found in exams:
         bits = [f"{found.by_format[format]:.3f}" if format in found.by_format else "" for format in formats]
-        shown.add_row(run.name, *bits, f"[bold]{found.bits_per_hidden_byte:.3f}[/]")
-    shown.caption = "Bits per hidden byte, the mean over rates; the adapted figure where there is one."
+        saved = "" if found.bits_saved_by_source is None else f"{found.bits_saved_by_source:.3f}"
+        shown.add_row(run.name, *bits, f"[bold]{found.bits_per_hidden_byte:.3f}[/]", saved)
+    shown.caption = (
+        "Bits per hidden byte, the mean over rates; the adapted figure where there is one. Saved by source: what "
+        "reading another text's source would cost besides."
+    )
     return shown
 
 

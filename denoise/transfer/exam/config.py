@@ -34,9 +34,9 @@ class ExamConfig:
     """Tokens of the longest source; windows have one token less, whatever the run read in training."""
     num_windows: int = 96
     """Held-out windows, at equal distances over all held-out text; fewer where there is less text."""
-    adapt: Literal["unseen", "all", "none"] = "unseen"
-    """Which formats are also examined after a short adaptation. unseen: those that the run was not trained in. all:
-    every one, so that all runs had it. none: no format."""
+    adapt: Literal["all", "unseen", "none"] = "all"
+    """Which formats are also examined after a short adaptation. all: every one, so that all runs had it. unseen: those
+    that the run was not trained in. none: no format."""
     adapt_tokens: int = 20_000
     """Encoder and decoder tokens of the train split that each adaptation reads."""
     adapt_batch_size: int = 4
@@ -52,8 +52,8 @@ class ExamConfig:
             raise BadExam(f"formats are {', '.join(self.formats) or 'none'}; name each once, of {', '.join(FORMATS)}")
         if not self.rates or len(set(self.rates)) < len(self.rates) or not all(0 < rate < 1 for rate in self.rates):
             raise BadExam(f"rates are {list(self.rates)}; give different numbers above 0 and below 1, such as 0.15")
-        if self.adapt not in ("unseen", "all", "none"):
-            raise BadExam(f"adapt is {self.adapt!r}; choose unseen, all or none")
+        if self.adapt not in ("all", "unseen", "none"):
+            raise BadExam(f"adapt is {self.adapt!r}; choose all, unseen or none")
         for name, least in (("source_len", 3), ("num_windows", 1), ("adapt_tokens", 1), ("adapt_batch_size", 1)):
             if getattr(self, name) < least:
                 raise BadExam(f"{name} is {getattr(self, name)}; it must be at least {least}")

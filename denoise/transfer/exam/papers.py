@@ -45,6 +45,10 @@ class Paper:
     """Unbroken runs of them."""
     bits_per_hidden_byte: float
     """Bits that were left to guess, by the cross-entropy of each hidden token behind the true ones before it."""
+    bits_saved_by_source: float | None
+    """Bits a hidden byte that would be left to guess besides if every window were given another window's source: what
+    the model makes of what it reads, apart from how good a language model its decoder is. None where it is not asked:
+    of papers that an adapted one stands behind, of documents apart, of a single window."""
     exact_spans: float
     """Share of the spans, 0 to 1, each of whose tokens was the likeliest behind the true ones before it: the spans that
     greedy writing gets right when it starts behind the true text."""
@@ -79,6 +83,13 @@ class Exam:
     def bits_per_hidden_byte(self) -> float:
         """The mean over formats and rates, by which strategies are compared."""
         return mean_bits(self.papers)
+
+    @property
+    def bits_saved_by_source(self) -> float | None:
+        """The same mean of what the source saves; None where a paper that counts does not tell."""
+        saved = [paper.bits_saved_by_source for paper in counted_papers(self.papers)]
+        known = [bits for bits in saved if bits is not None]
+        return sum(known) / len(known) if known and len(known) == len(saved) else None
 
     @property
     def by_format(self) -> dict[Format, float]:

@@ -53,7 +53,7 @@ class Sheets:
         batches = HeldOutBatches(
             self._held_out_windows(),
             self.room(format, rate, mode=mode),
-            batch_size=windows_at_once,
+            batch_size=-(-self.num_windows // -(-self.num_windows // windows_at_once)),  # as good as equal
             num_windows=self.num_windows,
             keep_apart=is_apart,
         )
@@ -109,6 +109,13 @@ class Sheets:
 
     def _held_out_windows(self) -> Windows:
         return Windows(self.held_out, self.stride, seed=EXAM_SEED, shuffle=False)
+
+
+def with_other_sources(batch: Batch) -> Batch:
+    """The same questions, each beside the source of the next row."""
+    assert batch.source_documents is None, "a place sees its own document only, which another source does not have"
+    mask = batch.source_mask
+    return batch._replace(source=batch.source.roll(-1, 0), source_mask=None if mask is None else mask.roll(-1, 0))
 
 
 def trimmed(batch: Batch) -> Batch:

@@ -31,7 +31,7 @@ from denoise.transfer.exam.config import BadExam, ExamConfig, Format
 from denoise.transfer.exam.formats import mode_of, question, seen_as
 from denoise.transfer.exam.papers import FILE, VERSION, Exam, Paper, is_taken, trained_to
 from denoise.transfer.exam.scoring import mark
-from denoise.transfer.exam.sheets import Sheets
+from denoise.transfer.exam.sheets import Sheets, with_other_sources
 
 PART_FILE = "exam.part.json"
 """Papers of an exam that was broken off; deleted once exam.json is there."""
@@ -160,10 +160,15 @@ class Sitting:
         started_s = time.process_time()
         sheets, mode, is_apart = self.sheets, self._mode(format, rate), self._keeps_apart(format)
         token_bytes = torch.from_numpy(sheets.held_out.tokenizer.token_bytes.astype("int64")).to(self.device)
-        marks = mark(self.model, sheets.examined(format, rate, mode=mode, is_apart=is_apart), token_bytes)
+        batches = list(sheets.examined(format, rate, mode=mode, is_apart=is_apart))
+        marks = mark(self.model, batches, token_bytes)
         bits = marks.scores.noise_bits_per_byte
         if bits is None:
             raise BadExam(f"{format} at a rate of {rate} hides no text in {sheets.num_windows} windows; raise the rate")
+        saved = None
+        if sheets.num_windows > 1 and not is_apart and is_adapted is self._ways(format)[-1]:
+            elsewhere = mark(self.model, map(with_other_sources, batches), token_bytes).scores.noise_bits_per_byte
+            saved = elsewhere - bits if elsewhere is not None else None
         self._count("scoring_s", time.process_time() - started_s)
         return Paper(
             format=format,
@@ -177,6 +182,7 @@ class Sitting:
             num_hidden_bytes=int(marks.scores.noise_bytes),
             num_spans=marks.num_spans,
             bits_per_hidden_byte=bits,
+            bits_saved_by_source=saved,
             exact_spans=marks.num_exact_spans / marks.num_spans,
         )
 
