@@ -23,6 +23,7 @@ class BadInput(ValueError):
         ├── BadRun, BadWatch                        denoise.train          a folder of another run, too small a budget
         ├── BadCheckpoint, Diverged                 denoise.train          no whole checkpoint; a loss gone astray
         ├── BadGrid, BadPlan, NoLocks, WorkersEnd   denoise.grid           no cells; nothing begun; locks without effect
+        ├── BadSlurm                                denoise.grid           no Slurm, refused or lost jobs
         ├── BadFolder                               denoise.study          no runs
         ├── BadName                                 denoise.new_corruption no name for a module, or a taken one
         └── BadUsage                                denoise.command_line   unknown options, wrong types

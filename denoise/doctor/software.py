@@ -19,7 +19,7 @@ from denoise.train.tracking import ANSWER_WITHIN_S, answers, has_key
 
 EXTRAS = {
     "crawl": "WET and WARC files, languages",
-    "cluster": "cleaning on many machines",
+    "cluster": "cleaning and grids on many machines",
     "detectors": "other detectors of languages",
     "hub": "checkpoints to and from transformers",
 }

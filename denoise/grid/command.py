@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from data_prep.errors import BadInput
 from denoise.grid.plan import Plan, read_plan
+from denoise.grid.slurm import check_slurm, slurm_options
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from denoise.grid.cells import Cell
 
+FOR_SLURM = "--slurm.NAME=VALUE is sbatch's option NAME, such as --slurm.time=4:00:00; --slurm.setup=LINE runs first."
 OVERRIDES = "Every option of denoise train may follow; it holds for every cell."
 
 
@@ -34,11 +36,22 @@ class GridConfig:
     """How often a failing cell is begun."""
     retry_failed: bool = False
     """Whether cells that failed so often are begun anew."""
+    executor: Literal["local", "slurm"] = "local"
+    """Who starts the workers: this process, or Slurm."""
+    sbatch: Mapping[str, str | bool] = field(default_factory=dict)
+    """Options for the jobs of Slurm, by their long names in sbatch."""
+    wait: bool = True
+    """Whether to look on until the jobs of Slurm are done."""
 
     def __post_init__(self) -> None:
         for name, value in (("workers", self.num_workers), ("tries", self.tries)):
             if value < 1:
                 raise BadInput(f"--{name} is {value}; it must be at least 1")
+        if self.executor == "slurm" and self.gpus:
+            raise BadInput("--gpus is for GPUs of this machine; ask Slurm for one a worker: --slurm.gpus-per-node=1")
+        if self.executor == "local" and (self.sbatch or not self.wait):
+            given = f"--slurm.{next(iter(self.sbatch))}" if self.sbatch else "--wait=false"
+            raise BadInput(f"{given} is for jobs of Slurm; add --executor slurm")
 
     @property
     def num_workers(self) -> int:
@@ -52,9 +65,10 @@ def grid(arguments: Sequence[str]) -> None:
 
     from denoise.command_line import PlainParser
 
-    parser = PlainParser(prog="denoise grid", description=grid.__doc__, epilog=OVERRIDES)
+    parser = PlainParser(prog="denoise grid", description=grid.__doc__, epilog=f"{FOR_SLURM} {OVERRIDES}")
     _add_options(parser)
-    own, overrides = parser.parse_known_args(arguments)
+    sbatch, others = slurm_options(arguments)
+    own, overrides = parser.parse_known_args(others)
     file, console = Path(own.file), Console()
     config = GridConfig(
         workers=own.workers,
@@ -62,6 +76,9 @@ def grid(arguments: Sequence[str]) -> None:
         only=tuple(own.only),
         tries=own.tries,
         retry_failed=own.retry_failed,
+        executor=own.executor,
+        sbatch=sbatch,
+        wait=own.wait == "true",
     )
     if own.status or own.watch:
         folder = file if file.is_dir() else Path(own.out or f"runs/{file.stem}")
@@ -88,10 +105,7 @@ def run_grid(
     from rich.console import Console
 
     from denoise.grid.cells import exam_of
-    from denoise.grid.conduct import conduct
-    from denoise.grid.executor import LocalWorkers
     from denoise.grid.folder import lay_out
-    from denoise.grid.live import Live
     from denoise.grid.locks import check_locks
     from denoise.study_commands import report
 
@@ -100,15 +114,40 @@ def run_grid(
     plan = Plan(cells=tuple(cell.folder_name for cell in cells), exam=exam_of(file), tries=config.tries)
     folder.mkdir(parents=True, exist_ok=True)
     check_locks(folder)
+    if config.executor == "slurm":
+        check_slurm()
     lay_out(folder, cells, plan, file, _command(file, folder, overrides, config))
     if config.retry_failed:
         _forgive(folder, plan, chosen)
     names = [cell.folder_name for cell in chosen]
     _tell_beginning(folder, plan, names, console)
-    workers = LocalWorkers(folder, config.only, num=config.num_workers, gpus=config.gpus)
-    conduct(folder, config.only, workers, Live(folder, config.only, console, num_workers=config.num_workers))
+    if not _have_completed(folder, config, console):
+        return
     report([str(folder)])
     _tell_end(folder, plan, names, console)
+
+
+def _have_completed(folder: Path, config: GridConfig, console: Console) -> bool:
+    """Have the chosen cells completed; false if they are left to Slurm. Raises Stopped, BadSlurm."""
+    from denoise.grid.live import Live
+
+    live = Live(folder, config.only, console, num_workers=config.num_workers)
+    if config.executor == "slurm":
+        from denoise.grid.slurm_queue import advice, fill_queue, wait
+
+        jobs = fill_queue(folder, config.only, config.num_workers, config.sbatch, console)
+        if not config.wait:
+            if jobs:
+                console.print(advice(folder, jobs), highlight=False, soft_wrap=True)
+            return False
+        wait(folder, config.only, jobs, live)
+        return True
+    from denoise.grid.conduct import conduct
+    from denoise.grid.executor import LocalWorkers
+
+    workers = LocalWorkers(folder, config.only, num=config.num_workers, gpus=config.gpus)
+    conduct(folder, config.only, workers, live)
+    return True
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
@@ -116,8 +155,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     add("file", help="Grid file, such as configs/grids/demo.yaml.")
     add("--out", help="Folder of the cells (default: runs/NAME of the file).")
     add("--only", nargs="+", default=["*"], help="Names of cells, such as 'muon*-seed1'.")
-    add("--workers", type=int, help="Cells at once on this machine (default: one, or one a GPU).")
+    add("--workers", type=int, help="Cells at once (default: one, or one a GPU).")
     add("--gpus", help="GPUs to use, one a worker, such as 0,1.")
+    add("--executor", choices=("local", "slurm"), default="local", help="Where workers run (default: this machine).")
+    add(
+        "--wait",
+        choices=("true", "false"),
+        default="true",
+        help="Wait until the jobs of Slurm are done (default: true).",
+    )
     add("--tries", type=int, default=2, help="How often a failing cell is begun (default: 2).")
     add("--retry-failed", "--retry_failed", action="store_true", help="Begin cells anew that failed so often.")
     add("--status", action="store_true", help="Show the state of every cell, and run nothing.")
@@ -152,6 +198,7 @@ def _command(file: Path, folder: Path, overrides: Sequence[str], config: GridCon
 def _look_on(folder: Path, config: GridConfig, *, is_watched: bool, console: Console) -> None:
     from denoise.grid.conduct import watch
     from denoise.grid.live import Live
+    from denoise.grid.slurm_queue import told_by_slurm
     from denoise.grid.status import print_status
 
     plan = read_plan(folder)
@@ -161,6 +208,8 @@ def _look_on(folder: Path, config: GridConfig, *, is_watched: bool, console: Con
     if is_watched:
         watch(folder, config.only, Live(folder, config.only, console, num_workers=config.num_workers))
     print_status(folder, read_plan(folder), config.only, console)
+    if said := told_by_slurm(folder):
+        console.print(said, highlight=False, soft_wrap=True)
 
 
 def _forgive(folder: Path, plan: Plan, cells: Sequence[Cell]) -> None:
