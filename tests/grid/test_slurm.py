@@ -16,10 +16,10 @@ from denoise import cli
 from denoise.grid.slurm import BadSlurm, in_queue
 from denoise.grid.slurm_queue import Queue
 from denoise.stopping import INTERRUPTED, Stopped
-from tests.denoise.small_runs import before
 from tests.denoise.test_resume import TINY, last_weights, rows, untimed
 from tests.grid.one_node_slurm import CannotStart, one_node_slurm
 from tests.grid.waiting import is_alive, until
+from tests.patching import before
 
 pytestmark = pytest.mark.timeout(400)  # a job waits for its turn, and Slurm before it starts one again
 
