@@ -49,7 +49,7 @@ def verdict(runs: Sequence[Run], method: Method = "t") -> str:
         sentences.append("Nothing was hidden in these runs, so there is no common measure to compare them by.")
     elif len(known) == 1:
         spread, strategy = known[0]
-        sentences.append(f"{strategy.label} leaves {with_sd(spread)} {ranked.unit} to guess.")
+        sentences.append(f"{strategy.label} leaves to guess {with_sd(spread)} {ranked.unit}.")
     elif all(spread.num_seeds < 2 for spread, _ in known):
         others = ", ".join(f"{s.label} {with_sd(x)}" for x, s in known[1:])
         spread, strategy = known[0]
@@ -143,7 +143,7 @@ def _ranking(known: Sequence[Strategy], ranked: Ranking, method: Method) -> list
     near = [pair for pair in behind if pair not in far]
     sentence = f"{first.label} leaves the least to guess: {with_sd(spread)} {ranked.unit}"
     if not gaps:
-        sentence = f"{first.label} leaves {with_sd(spread)} {ranked.unit} to guess"
+        sentence = f"{first.label} leaves to guess {with_sd(spread)} {ranked.unit}"
     if equals:
         sentence += f"; {_names(equals)} cannot be told from it"
     if unplaced:

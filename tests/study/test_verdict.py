@@ -103,7 +103,7 @@ def test_long_training_curves_are_thinned_without_losing_their_level():
         (
             [run_of("a", 1, 2.0)],
             "A learnt: its loss fell from 9.00 to 2.00 nats per target token in 2 steps. "
-            "A leaves 2.00 bits per byte of hidden text to guess.",
+            "A leaves to guess 2.00 bits per byte of hidden text.",
         ),
         (
             [run_of("a", 1, 2.5), run_of("b", 1, 2.0)],
@@ -121,7 +121,7 @@ def test_long_training_curves_are_thinned_without_losing_their_level():
         ),
         (
             [run_of("a", 1, 2.0), run_of("a", 2, 2.1), run_of("b", 1, 1.0)],
-            "A leaves 2.05 ± 0.07 bits per byte of hidden text to guess; B cannot be placed with fewer than two "
+            "A leaves to guess 2.05 ± 0.07 bits per byte of hidden text; B cannot be placed with fewer than two "
             "seeds in common.",
         ),
     ],
