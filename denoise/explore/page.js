@@ -1,13 +1,5 @@
 "use strict";
 (() => {
-  document.getElementById("theme").addEventListener("click", () => {
-    const root = document.documentElement;
-    const isDark = root.dataset.theme
-      ? root.dataset.theme === "dark"
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = isDark ? "light" : "dark";
-  });
-
   // What belongs together shares a data-link within its card. A click holds it; another, or Escape, lets go.
   const cards = [...document.querySelectorAll("#objectives article")];
   let held = null;

@@ -23,7 +23,7 @@ _NUM_COLOURS = 8
 
 def page(exploration: Exploration, command: str) -> str:
     """The whole page; `command` is what makes it again."""
-    script = _part("denoise.explore", "page.js")
+    script = _part("denoise.study", "page.js") + _part("denoise.explore", "page.js")
     parts = {
         "title": escape(_title(exploration)),
         "provenance": escape(_provenance(exploration)),

@@ -1,23 +1,30 @@
-"""Learning curves as Vega-Lite specifications: data by name, colours as variables of the page."""
+"""Learning curves as rows of numbers: a mean line over seeds with its band, and the seeds themselves."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
+from statistics import fmean, stdev
 from typing import Any
 
-from denoise.study.curves import at_each_step, thinned
+from denoise.study.chart_specs import PLOT_PX, curve_spec
+from denoise.study.curves import thinned
 from denoise.study.logs import HeldOutPoint, TrainPoint
 from denoise.study.runs import Run
 from denoise.study.statistics import Strategy, by_strategy
 
-NUM_COLOURS = 8
-"""The page defines so many variables --c0, --c1, ...; further strategies repeat them dashed."""
 NUM_POINTS = 160
 """Longest training curve drawn, in points a run; more cannot be told apart on a screen."""
+MOST_POINTS = 3000
+"""Points of all training curves together, so that many runs do not make the page heavy."""
+LABEL_PX = 14
+"""Height of a name at the end of a line."""
 
 Rows = list[dict[str, Any]]
+Place = tuple[int, int, "float | None", float]
+"""Step, tokens, FLOPs and time of a point."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,9 +40,9 @@ class Figure:
     note: str
     """How to read it."""
     specs: dict[str, dict[str, Any]]
-    """A Vega-Lite specification for each horizontal axis: tokens, time."""
+    """A Vega-Lite specification for each horizontal axis: tokens, flops where they are known, time."""
     datasets: dict[str, Rows]
-    """The rows of main (drawn boldly, with bands), seeds (thin) and ends (dots)."""
+    """The rows of main (drawn boldly, with bands), seeds (thin) and ends (dots and names)."""
 
 
 def figures(runs: Sequence[Run]) -> list[Figure]:
@@ -43,24 +50,26 @@ def figures(runs: Sequence[Run]) -> list[Figure]:
     strategies = by_strategy(runs)
     unit = time_unit(runs)
     guess = _uniform_guess(runs)
+    axes = ["tokens", *(["flops"] if all(_flops_a_token(run) for run in _begun(runs)) else []), "time"]
+    num_points = max(20, min(NUM_POINTS, MOST_POINTS // max(1, len(_begun(runs)))))
     wanted = (
         (
             "hidden_bits",
             ("Left to guess of the hidden text", "bits per hidden byte"),
-            "The one measure that the objectives share, each in its own input format. Lower is better.",
-            _held_out_rows(strategies, lambda point: point.noise_bits_per_byte, unit),
+            "The measure that the objectives share while they train, each in its own input format. Lower is better.",
+            _rows(strategies, unit[1], lambda run: _held_out(run, lambda point: point.noise_bits_per_byte)),
         ),
         (
             "held_out_loss",
             ("Held-out loss", "nats per target token"),
             "Over each objective's own targets: compare shapes, not heights.",
-            _held_out_rows(strategies, lambda point: point.loss, unit),
+            _rows(strategies, unit[1], lambda run: _held_out(run, lambda point: point.loss)),
         ),
         (
             "train_loss",
             ("Training loss", "nats per target token"),
-            f"One line a run; long runs are averaged to {NUM_POINTS} points. Compare shapes, not heights.",
-            _train_rows(strategies, unit),
+            f"Long runs are averaged to {num_points} points. Compare shapes, not heights.",
+            _rows(strategies, unit[1], lambda run: _training(run, num_points)),
         ),
     )
     names = [strategy.name for strategy in strategies]
@@ -68,7 +77,9 @@ def figures(runs: Sequence[Run]) -> list[Figure]:
     for name, (title, of), note, rows in wanted:
         reference = None if name == "hidden_bits" else guess
         if rows["main"]:
-            specs = {x: _spec(x, unit[0], names, rows, reference) for x in ("tokens", "time")}
+            heights = _heights(rows, reference)
+            rows["ends"] = _ends(strategies, rows["main"], heights)
+            specs = {x: curve_spec(x, unit[0], names, rows, (heights, reference)) for x in axes}
             drawn.append(Figure(name=name, title=title, unit=of, note=note, specs=specs, datasets=rows))
     return drawn
 
@@ -84,175 +95,145 @@ def time_unit(runs: Sequence[Run]) -> tuple[str, float]:
     return ("seconds", 1.0) if longest_s < 180 else ("minutes", 60.0) if longest_s < 3 * 3600 else ("hours", 3600.0)
 
 
-def colour(index: int) -> str:
-    """The colour of strategy number `index`, as the page's variable.
+def dodged(heights: Sequence[float], gap: float, low: float, high: float) -> list[float]:
+    """The same heights moved apart to `gap` or more, in their order, as little as that takes, within the ends.
 
-    >>> colour(0), colour(8)
-    ('var(--c0)', 'var(--c0)')
+    >>> dodged([1.0, 1.25, 5.0], 1.0, 0.0, 10.0)
+    [0.625, 1.625, 5.0]
+    >>> dodged([9.8, 9.9], 1.0, 0.0, 10.0)
+    [9.0, 10.0]
     """
-    return f"var(--c{index % NUM_COLOURS})"
+    order = sorted(range(len(heights)), key=lambda i: heights[i])
+    blocks: list[tuple[float, int]] = []  # of neighbours that touch: the sum of their heights, and how many they are
+
+    def start(block: tuple[float, int]) -> float:
+        total, count = block
+        return max(low, min(total / count - gap * (count - 1) / 2, high - gap * (count - 1)))
+
+    for i in order:
+        blocks.append((heights[i], 1))
+        while len(blocks) > 1 and start(blocks[-2]) + gap * blocks[-2][1] > start(blocks[-1]):
+            (total, count), (others, num_others) = blocks.pop(), blocks.pop()
+            blocks.append((total + others, count + num_others))
+    moved = [0.0] * len(heights)
+    places = [start(block) + gap * k for block in blocks for k in range(block[1])]
+    for i, place in zip(order, places, strict=True):
+        moved[i] = place
+    return moved
 
 
-def _held_out_rows(
-    strategies: Sequence[Strategy], measure: Callable[[HeldOutPoint], float | None], unit: tuple[str, float]
+def _begun(runs: Iterable[Run]) -> list[Run]:
+    return [run for run in runs if run.logs.train or run.logs.held_out]
+
+
+def _flops_a_token(run: Run) -> float | None:
+    """Floating-point operations a token of either side, of the whole run."""
+    flops = run.shapes.get("flops")
+    tokens = run.done.get("tokens") or run.shapes.get("budget_tokens")
+    return flops / tokens if flops and tokens else None
+
+
+def _held_out(run: Run, measure: Callable[[HeldOutPoint], float | None]) -> list[tuple[Any, float]]:
+    return [(p, y) for p in run.logs.held_out if (y := measure(p)) is not None and math.isfinite(y)]
+
+
+def _training(run: Run, num_points: int) -> list[tuple[Any, float]]:
+    finite: list[TrainPoint] = [p for p in run.logs.train if math.isfinite(p.loss)]
+    return [(p, p.loss) for p in thinned(finite, num_points)]
+
+
+def _rows(
+    strategies: Sequence[Strategy], unit_s: float, points: Callable[[Run], list[tuple[Any, float]]]
 ) -> dict[str, Rows]:
+    """Each run's points; where two seeds or more have finished, their mean is the main line and they are thin."""
     main: Rows = []
     seeds: Rows = []
     for strategy in strategies:
         is_mean = len(strategy.finished) > 1
+        curves: dict[int, list[tuple[Place, float]]] = {}
         for run in strategy.runs:
-            lines = seeds if is_mean else main
-            for p in run.logs.held_out:
-                y = measure(p)
-                if y is not None and math.isfinite(y):
-                    lines.append(_row(strategy, run, (p.step, p.tokens, p.elapsed_s / unit[1]), y))
-        for at in at_each_step(strategy.finished, measure) if is_mean else []:
-            over = at["over"]
-            row = _row(strategy, None, (at["step"], at["tokens"], at["elapsed_s"] / unit[1]), over.mean)
-            sd = over.sd or 0.0
-            main.append({**row, "sd": _short(sd), "low": _short(over.mean - sd), "high": _short(over.mean + sd)})
-    return {"main": main, "seeds": seeds, "ends": _ends(main)}
+            factor = _flops_a_token(run)
+            for p, y in points(run):
+                place = (p.step, p.tokens, factor and factor * p.tokens, p.elapsed_s / unit_s)
+                (seeds if is_mean else main).append(_row(strategy, run, place, y))
+                if run.state == "finished":
+                    curves.setdefault(p.step, []).append((place, y))
+        if is_mean:
+            main += _mean_rows(strategy, curves)
+    return {"main": main, "seeds": seeds}
 
 
-def _train_rows(strategies: Sequence[Strategy], unit: tuple[str, float]) -> dict[str, Rows]:
-    main: Rows = []
-    for strategy in strategies:
-        for run in strategy.runs:
-            finite: list[TrainPoint] = [p for p in run.logs.train if math.isfinite(p.loss)]
-            for p in thinned(finite, NUM_POINTS):
-                main.append(_row(strategy, run, (p.step, p.tokens, p.elapsed_s / unit[1]), p.loss))
-    return {"main": main, "seeds": [], "ends": _ends(main)}
+def _mean_rows(strategy: Strategy, curves: dict[int, list[tuple[Place, float]]]) -> Rows:
+    """The mean over seeds at each step that all of them have: elsewhere it would jump where a seed ends."""
+    most = max(map(len, curves.values()), default=0)
+    rows = []
+    for step, found in sorted(curves.items()):
+        if len(found) < most:
+            continue
+        places, ys = zip(*found, strict=True)
+        flops = None if places[0][2] is None else fmean(place[2] for place in places)
+        place = (step, round(fmean(p[1] for p in places)), flops, fmean(p[3] for p in places))
+        mean, sd = fmean(ys), stdev(ys) if len(ys) > 1 else 0.0
+        row = _row(strategy, None, place, mean)
+        rows.append({**row, "sd": short(sd), "low": short(mean - sd), "high": short(mean + sd)})
+    return rows
 
 
-def _row(strategy: Strategy, run: Run | None, place: tuple[int, int, float], y: float) -> dict[str, Any]:
+def _row(strategy: Strategy, run: Run | None, place: Place, y: float) -> dict[str, Any]:
     seed = "mean" if run is None else "" if run.seed is None else f"seed {run.seed}"
+    step, tokens, flops, time = place
     return {
         "strategy": strategy.name,
         "label": f"{strategy.label}, {seed}" if seed else strategy.label,
-        "step": place[0],
-        "tokens": place[1],
-        "time": _short(place[2]),
-        "y": _short(y),
+        "step": step,
+        "tokens": tokens,
+        **({} if flops is None else {"flops": short(flops)}),
+        "time": short(time),
+        "y": short(y),
     }
 
 
-def _ends(rows: Rows) -> Rows:
-    return list({(row["strategy"], row["label"]): row for row in rows}.values())
-
-
-def _short(value: float) -> float:
+def short(value: float) -> float:
     """Five figures: more make the page longer and cannot be seen."""
     return float(f"{value:.5g}")
+
+
+def _heights(rows: dict[str, Rows], reference: float | None) -> tuple[float, float]:
+    """The lowest and the highest of the vertical axis, with some air."""
+    ys = [row[key] for part in rows.values() for row in part for key in ("y", "low", "high") if key in row]
+    ys += [] if reference is None else [reference]
+    low, high = min(ys), max(ys)
+    air = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
+    return low - air, high + air
+
+
+def _ends(strategies: Sequence[Strategy], main: Rows, heights: tuple[float, float]) -> Rows:
+    """The last point of each bold line; one a strategy carries its number and name, at a height of its own."""
+    last = list({(row["strategy"], row["label"]): row for row in main}.values())
+    named = list({row["strategy"]: row for row in sorted(last, key=lambda row: row["tokens"])}.values())
+    gap = (heights[1] - heights[0]) * LABEL_PX / PLOT_PX
+    at = dodged([row["y"] for row in named], gap, *heights)
+    shared = len(_shared([strategy.label for strategy in strategies]))
+    about = {s.name: (number, s.label[shared:]) for number, s in enumerate(strategies, start=1)}
+    names = {
+        id(row): {"name": about[row["strategy"]][1], "number": about[row["strategy"]][0], "at": short(height)}
+        for row, height in zip(named, at, strict=True)
+    }
+    return [{**row, **names.get(id(row), {})} for row in last]
+
+
+def _shared(labels: Sequence[str]) -> str:
+    """What all labels begin with, up to a comma: beside the lines there is room for the rest only.
+
+    >>> _shared(["Muon, rate 0.1", "Muon, rate 0.2"]), _shared(["T5 span", "T5 i.i.d."]), _shared(["Muon, rate 0.1"])
+    ('Muon, ', '', '')
+    """
+    parts = [label.split(", ") for label in labels]
+    same = takewhile(lambda column: len(set(column)) == 1, zip(*(part[:-1] for part in parts), strict=False))
+    return "".join(f"{column[0]}, " for column in same) if len(labels) > 1 else ""
 
 
 def _uniform_guess(runs: Sequence[Run]) -> float | None:
     """ln V, when all runs share one vocabulary size."""
     sizes = {run.shapes["vocab_size"] for run in runs if run.shapes.get("vocab_size")}
     return math.log(sizes.pop()) if len(sizes) == 1 else None
-
-
-def _spec(x: str, unit: str, names: list[str], rows: dict[str, Rows], reference: float | None) -> dict[str, Any]:
-    """Lines over bands over a dashed line for guessing, with the nearest point named under the pointer."""
-    import altair as alt
-
-    places = _places(x, unit, names)
-    dashes = [[1, 0] if i < NUM_COLOURS else [5, 3] for i in range(len(names))]
-    dash = alt.StrokeDash("strategy:N", legend=None, scale=alt.Scale(domain=names, range=dashes))
-    line = {**places, "detail": "label:N", "strokeDash": dash}
-    main, seeds, ends = (_shown(name) for name in ("main", "seeds", "ends"))
-    has_bands = any("low" in row for row in rows["main"])
-    layers = _guess(reference) if reference is not None else []
-    if has_bands:
-        band = {**places, "y": alt.Y("low:Q", title=None), "y2": "high:Q"}
-        layers.append(main.transform_filter("isValid(datum.low)").mark_area(opacity=0.16).encode(**band))
-    if rows["seeds"]:
-        layers.append(seeds.mark_line(strokeWidth=1, opacity=0.4).encode(**line))
-    layers += [
-        main.mark_line(strokeWidth=2, strokeJoin="round", strokeCap="round").encode(**line),
-        ends.mark_point(filled=True, size=34, opacity=1).encode(**places),
-        _under_the_pointer(main, places, unit, has_sd=has_bands),
-    ]
-    shown = alt.param(name="shown", value=names)
-    chart = alt.layer(*layers).add_params(shown).properties(width="container", height=260)
-    spec: dict[str, Any] = chart.configure(**_look()).to_dict()
-    spec.pop("$schema", None)
-    return spec
-
-
-def _places(x: str, unit: str, names: list[str]) -> dict[str, Any]:
-    """Where a point stands and in which colour."""
-    import altair as alt
-
-    title = "tokens read, encoder + decoder" if x == "tokens" else f"{unit} of training"
-    # Without the expression, nothing is written as "0M".
-    axis = alt.Axis(format="~s", labelExpr="datum.value ? datum.label : '0'") if x == "tokens" else alt.Axis()
-    colours = alt.Scale(domain=names, range=[colour(i) for i in range(len(names))])
-    return {
-        "x": alt.X(f"{x}:Q", title=title, axis=axis, scale=alt.Scale(nice=False, zero=True)),
-        "y": alt.Y("y:Q", title=None, scale=alt.Scale(zero=False, nice=5)),
-        "color": alt.Color("strategy:N", legend=None, scale=colours),
-    }
-
-
-def _under_the_pointer(main: Any, places: dict[str, Any], unit: str, *, has_sd: bool) -> Any:
-    """The nearest point with its numbers."""
-    import altair as alt
-
-    near = alt.selection_point(nearest=True, on="pointermove", clear="pointerout", encodings=["x", "y"], name="near")
-    # In its own tooltips for nearest points Vega-Lite 6 looks for names, unlike numbers, in the wrong place.
-    at = "(datum.datum || datum)"
-    tip = {
-        "title": f"{at}.label",
-        "value": f"format({at}.y, '.4f')",
-        **({"sd": f"isValid({at}.sd) ? format({at}.sd, '.4f') : 'one seed'"} if has_sd else {}),
-        "step": f"format({at}.step, ',')",
-        "tokens": f"format({at}.tokens, ',')",
-        unit: f"format({at}.time, '.4~g')",
-    }
-    shown = alt.ExprRef("{" + ", ".join(f"{name}: {expression}" for name, expression in tip.items()) + "}")
-    opacity = alt.condition(near, alt.value(1), alt.value(0), empty=False)
-    points = main.mark_point(filled=True, size=64)
-    return points.encode(**places, opacity=opacity, tooltip=alt.value(shown)).add_params(near)
-
-
-def _shown(name: str) -> Any:
-    """A chart over the named rows, without the strategies that the reader has switched off."""
-    import altair as alt
-
-    return alt.Chart(alt.NamedData(name=name)).transform_filter("indexof(shown, datum.strategy) >= 0")
-
-
-def _guess(reference: float) -> list[Any]:
-    """A dashed line at the cost of a uniform guess, named at its right end."""
-    import altair as alt
-
-    at = alt.Chart(alt.InlineData(values=[{"y": reference, "text": f"uniform guess, ln V = {reference:.2f}"}]))
-    return [
-        at.mark_rule(strokeDash=[3, 3], color="var(--muted)").encode(y="y:Q"),
-        at.mark_text(align="right", baseline="bottom", dy=-4, fontSize=11.5, color="var(--muted)").encode(
-            x=alt.value("width"), y="y:Q", text="text:N"
-        ),
-    ]
-
-
-def _look() -> dict[str, Any]:
-    words = {
-        "labelColor": "var(--muted)",
-        "titleColor": "var(--muted)",
-        "labelFontSize": 11.5,
-        "titleFontSize": 11.5,
-    }
-    return {
-        "font": "system-ui, sans-serif",
-        "background": "transparent",
-        "view": {"stroke": None},
-        "axis": {**words, "titleFontWeight": "normal", "domain": False, "ticks": False, "labelPadding": 8},
-        "axisX": {
-            "grid": False,
-            "domain": True,
-            "domainColor": "var(--line)",
-            "titlePadding": 10,
-            "tickCount": 5,
-        },
-        "axisY": {"grid": True, "gridColor": "var(--hair)", "tickCount": 5},
-    }

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,6 +26,8 @@ class TrainPoint:
     """Nats per target token."""
     tokens_per_s: float | None
     """Encoder and decoder tokens a second since the last line."""
+    noise: Mapping[str, float] = field(default_factory=dict)
+    """What was done to the text since the last line: noise_rate, source_padding and the like, as far as it is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +63,9 @@ class Reconstruction:
     said: Pieces
     """What it said, tagged right or wrong place by place."""
 
+
+_OF_THE_NOISE = ("noise_rate", "_padding", "spans_a_window", "span_length", "_share")
+"""How the keys end that NoiseCounts.shares writes into a line about a training step."""
 
 Point = TypeVar("Point", TrainPoint, HeldOutPoint, Reconstruction)
 
@@ -139,7 +144,13 @@ def _is_replaced(old: Point, new: Point) -> bool:
 
 def _train_point(line: dict[str, Any]) -> TrainPoint:
     rate = line.get("tokens_per_s")
-    return TrainPoint(**_place(line), loss=float(line["loss"]), tokens_per_s=float(rate) if rate is not None else None)
+    noise = {key: float(value) for key, value in line.items() if key.endswith(_OF_THE_NOISE) and value is not None}
+    return TrainPoint(
+        **_place(line),
+        loss=float(line["loss"]),
+        tokens_per_s=float(rate) if rate is not None else None,
+        noise=noise,
+    )
 
 
 def _held_out_point(line: dict[str, Any]) -> HeldOutPoint:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from denoise.study.charts import colour
+from denoise.study.chart_specs import colour
 from denoise.study.logs import Pieces, Reconstruction
 from denoise.study.runs import Run
 from denoise.study.statistics import by_strategy
@@ -14,6 +14,8 @@ NUM_STAGES = 12
 """Most stages of training the page offers; the first and the last are always among them."""
 NUM_WINDOWS = 8
 """Most windows the page offers."""
+MOST_TEXTS = 72
+"""Most windows of all strategies together: of many strategies fewer windows are shown, and the page stays light."""
 
 
 def reconstructions(runs: Sequence[Run]) -> dict[str, Any]:
@@ -23,19 +25,19 @@ def reconstructions(runs: Sequence[Run]) -> dict[str, Any]:
     steps, and each strategy shows its last text up to there. Empty when no run wrote any.
     """
     chosen = []
-    for index, strategy in enumerate(by_strategy(runs)):
+    for number, strategy in enumerate(by_strategy(runs)):
         told = [run for run in (*strategy.finished, *strategy.runs) if run.logs.reconstructions]
         if told:
-            chosen.append((told[0], colour(index)))
+            chosen.append((told[0], number))
     if not chosen:
         return {}
     stages = _spread_out(sorted({_stage(run, said) for run, _ in chosen for said in run.logs.reconstructions}))
     windows = list(dict.fromkeys(said.window for run, _ in chosen for said in run.logs.reconstructions))
-    windows = windows[:NUM_WINDOWS]
+    windows = windows[: max(1, min(NUM_WINDOWS, MOST_TEXTS // len(chosen)))]
     return {
         "stages": stages,
         "windows": windows,
-        "strategies": [_strategy(run, run_colour, stages, windows) for run, run_colour in chosen],
+        "strategies": [_strategy(run, number, stages, windows) for run, number in chosen],
     }
 
 
@@ -52,7 +54,7 @@ def fraction_right(said: Pieces) -> float | None:
     return right / judged if judged else None
 
 
-def _strategy(run: Run, run_colour: str, stages: list[float], windows: list[str]) -> dict[str, Any]:
+def _strategy(run: Run, number: int, stages: list[float], windows: list[str]) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for window in windows:
         said = [x for x in run.logs.reconstructions if x.window == window]
@@ -73,7 +75,7 @@ def _strategy(run: Run, run_colour: str, stages: list[float], windows: list[str]
             "at": at,
         }
     seed = "" if run.seed is None else f"seed {run.seed}"
-    return {"label": run.label, "seed": seed, "colour": run_colour, "name": run.strategy, "windows": shown}
+    return {"label": run.label, "seed": seed, "number": number + 1, "colour": colour(number), "windows": shown}
 
 
 def _stage(run: Run, said: Reconstruction) -> float:

@@ -13,118 +13,128 @@
     return made;
   };
 
-  // --- light and dark
-  document.getElementById("theme").addEventListener("click", () => {
-    const root = document.documentElement;
-    const isDark = root.dataset.theme
-      ? root.dataset.theme === "dark"
-      : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = isDark ? "light" : "dark";
-  });
-
-  // --- copying
-  for (const button of all("[data-copy]")) {
-    button.addEventListener("click", async () => {
-      const said = button.textContent;
-      try {
-        await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
-        button.textContent = "Copied";
-      } catch {
-        button.textContent = "The browser does not let the page copy";
-      }
-      setTimeout(() => { button.textContent = said; }, 1500);
-    });
-  }
-
-  // --- sorting the table of results
-  const table = document.getElementById("results");
+  // --- sorting: rising, falling, then as it was
   const compare = (one, other) => {
     const [a, b] = [Number(one), Number(other)];
     return Number.isNaN(a) || Number.isNaN(b) ? String(one).localeCompare(String(other)) : a - b;
   };
-  all("thead th", table).forEach((heading, column) => {
-    heading.firstElementChild.addEventListener("click", () => {
-      const isRising = heading.getAttribute("aria-sort") !== "ascending";
-      all("thead th", table).forEach((other) => other.removeAttribute("aria-sort"));
-      heading.setAttribute("aria-sort", isRising ? "ascending" : "descending");
+  for (const table of all("table:has(thead button)")) {
+    const rows = all("tbody tr", table);
+    const headings = all("thead th", table);
+    headings.forEach((heading, column) => heading.firstElementChild.addEventListener("click", () => {
+      const next = { ascending: "descending", descending: "" }[heading.getAttribute("aria-sort")] ?? "ascending";
+      headings.forEach((other) => other.removeAttribute("aria-sort"));
+      if (next) heading.setAttribute("aria-sort", next);
       const value = (row) => row.cells[column].dataset.value;
-      const rows = all("tbody tr", table).sort((one, other) => {
+      const sorted = next ? [...rows].sort((one, other) => {
         const [a, b] = [value(one), value(other)];
         if (a === undefined || b === undefined) return (a === undefined) - (b === undefined);
-        return isRising ? compare(a, b) : compare(b, a);
-      });
-      table.tBodies[0].append(...rows);
-    });
-  });
+        return next === "ascending" ? compare(a, b) : compare(b, a);
+      }) : rows;
+      table.tBodies[0].append(...sorted);
+    }));
+  }
+
+  // --- frames that scroll sideways fade where there is more
+  for (const frame of all(".scroll")) {
+    const tell = () => frame.classList.toggle("more", frame.scrollWidth - frame.clientWidth - frame.scrollLeft > 4);
+    frame.addEventListener("scroll", tell, { passive: true });
+    new ResizeObserver(tell).observe(frame);
+  }
 
   // --- charts
+  const rowsOf = ({ strategy, label, columns }) => {
+    const names = Object.keys(columns);
+    return columns.y.map((_, place) =>
+      Object.fromEntries([["strategy", strategy], ["label", label], ...names.map((name) => [name, columns[name][place]])]));
+  };
+  const datasets = Object.fromEntries(Object.entries(data.figures).map(([name, figure]) =>
+    [name, Object.fromEntries(Object.entries(figure.datasets).map(([part, lines]) => [part, lines.flatMap(rowsOf)]))]));
+  const pressed = (group) => group.find((button) => button.getAttribute("aria-pressed") === "true");
+  const press = (group, chosen) => group.forEach((button) => button.setAttribute("aria-pressed", button === chosen));
+  const chips = all(".chip");
+  const axes = all("[data-axis]");
+  const shown = () => chips.filter((chip) => chip.getAttribute("aria-pressed") === "true").map((chip) => chip.dataset.strategy);
+  // Names stand beside their lines where there is room; else their numbers do, which are those of the buttons above.
+  const ROOM_FOR_NAMES_PX = 700;
+  const isWide = (frame) => frame.clientWidth >= ROOM_FOR_NAMES_PX;
   let views = [];
-  const shown = () => all(".chip[aria-pressed=true]").map((chip) => chip.dataset.strategy);
-  const draw = async (axis) => {
-    views.forEach((view) => view.finalize());
+  let drawing = 0;
+  const draw = async () => {
+    const mine = ++drawing;
+    const axis = pressed(axes)?.dataset.axis;
+    views.forEach(({ view }) => view.finalize());
     views = [];
     for (const frame of all("[data-figure]")) {
-      const figure = data.figures[frame.dataset.figure];
-      const spec = structuredClone(figure.specs[axis]);
-      spec.datasets = { ...spec.datasets, ...figure.datasets };
-      const options = { actions: false, renderer: "svg", tooltip: { theme: "custom", disableDefaultStyle: true } };
+      const { specs } = data.figures[frame.dataset.figure];
+      const spec = structuredClone(specs[axis] ?? Object.values(specs)[0]);
+      spec.datasets = { ...spec.datasets, ...datasets[frame.dataset.figure] };
+      const wide = isWide(frame);
+      spec.params.find((param) => param.name === "named").value = wide;
+      spec.params.find((param) => param.name === "shown").value = shown();
+      spec.autosize = { type: "fit-x", contains: "padding" };
+      spec.padding = { left: 4, top: 6, bottom: 4, right: 4 };
+      // Expressions are interpreted, so the page needs no leave to make code of text.
+      const options = { actions: false, ast: true, renderer: "svg", tooltip: { theme: "custom", disableDefaultStyle: true } };
       const { view } = await vegaEmbed(frame, spec, options);
-      view.signal("shown", shown()).run();
-      views.push(view);
+      if (mine !== drawing) return view.finalize();
+      views.push({ view, frame, wide });
     }
+    document.documentElement.dataset.drawn = axis ?? "";
   };
-  const press = (group, chosen) => group.forEach((button) => button.setAttribute("aria-pressed", button === chosen));
-  const axes = all("[data-axis]");
-  axes.forEach((button) => button.addEventListener("click", () => {
-    press(axes, button);
-    draw(button.dataset.axis);
-  }));
-  all(".chip").forEach((chip) => chip.addEventListener("click", () => {
+  axes.forEach((button) => button.addEventListener("click", () => { press(axes, button); draw(); }));
+  chips.forEach((chip) => chip.addEventListener("click", () => {
     chip.setAttribute("aria-pressed", chip.getAttribute("aria-pressed") !== "true");
-    views.forEach((view) => view.signal("shown", shown()).run());
+    views.forEach(({ view }) => view.signal("shown", shown()).run());
   }));
-  draw("tokens");
+  addEventListener("resize", () => { if (views.some(({ frame, wide }) => wide !== isWide(frame))) draw(); });
+  draw();
 
   // --- reconstructions
   const { stages, windows, strategies } = data.reconstructions;
   if (!stages) return;
-  const section = document.getElementById("reconstructions");
   const slider = document.getElementById("stage");
   const cards = document.getElementById("cards");
-  section.hidden = false;
   slider.max = stages.length - 1;
   slider.value = slider.max;
   slider.disabled = stages.length < 2;
+  const opened = strategies.map((_, place) => place < (innerWidth < 760 ? 1 : 3));
 
   // The space before the first word would only push it off the margin.
   const piece = ([whole, tag], place) => {
     const text = place ? whole : whole.trimStart();
     return tag ? element(tag === "noise" ? "mark" : "span", { text, className: tag }) : document.createTextNode(text);
   };
-  const card = ({ label, seed, colour, windows: of }, window) => {
+  const card = ({ label, seed, number, colour, windows: of }, place, window) => {
     const text = of[window];
     const said = text && text.said[text.at[Number(slider.value)]];
-    const place = said
+    const where = said
       ? `after step ${said.step.toLocaleString("en")}` + (said.right === null ? "" : ` · ${Math.round(said.right * 100)} % of the text right`)
       : "has not come to this window";
-    const head = element("header", {}, [
-      element("i", { className: "dot", style: `background:${colour}` }),
-      element("b", { text: label }), element("span", { text: seed }), element("span", { text: place })]);
+    const head = element("summary", {}, [
+      element("i", { className: "badge", style: `--k:${colour}`, text: number }),
+      element("b", { text: label }), element("span", { text: seed }), element("span", { text: where })]);
     const rows = said
       ? [["Original", text.original], ["Encoder reads", text.source], ["Model said", said.pieces], ["Should say", text.target]]
       : [];
-    return element("article", { className: "card" }, [head, element("dl", {}, rows.flatMap(([name, texts]) =>
+    const made = element("details", { className: "card" }, [head, element("dl", {}, rows.flatMap(([name, texts]) =>
       [element("dt", { text: name }), element("dd", { dir: "auto" }, texts.map(piece))]))]);
+    made.open = opened[place];
+    made.addEventListener("toggle", () => { opened[place] = made.open; });
+    return made;
   };
   const buttons = windows.map((window, index) =>
     element("button", { text: `Window ${index + 1}`, type: "button", title: window, "aria-pressed": index === 0 }));
   const tell = () => {
-    const window = windows[buttons.findIndex((button) => button.getAttribute("aria-pressed") === "true")];
-    section.querySelector("output").textContent = `${Math.round(stages[Number(slider.value)] * 100)} %`;
-    cards.replaceChildren(...strategies.map((strategy) => card(strategy, window)));
+    const window = windows[buttons.indexOf(pressed(buttons))];
+    document.querySelector(".stage output").textContent = `${Math.round(stages[Number(slider.value)] * 100)} %`;
+    cards.replaceChildren(...strategies.map((strategy, place) => card(strategy, place, window)));
   };
   buttons.forEach((button) => button.addEventListener("click", () => { press(buttons, button); tell(); }));
   document.getElementById("windows").append(...buttons);
   slider.addEventListener("input", tell);
   tell();
+
+  // On paper everything is open.
+  addEventListener("beforeprint", () => all("details", cards).forEach((made) => { made.open = true; }));
 })();

@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64encode
 from collections.abc import Sequence
 from functools import cache
+from hashlib import sha256
 from html import escape
 from importlib.resources import files
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from data_prep.files import write_whole
 from denoise.study import sections
-from denoise.study.charts import Figure, figures
+from denoise.study.charts import Figure, Rows, figures
+from denoise.study.distances import distances
 from denoise.study.reconstructions import reconstructions
 from denoise.study.runs import BadFolder, Run, read_grid
-from denoise.study.tables import tables
-from denoise.study.verdict import caveats, verdict
-from denoise.study.writers import as_markdown
 
 
 def write_report(folder: Path, out: Path | None = None, threshold: float | None = None) -> Path:
     """Write the report about a grid folder or a run folder and return its path.
 
     `out` is FOLDER/report.html unless given; what was there is replaced at once, when the page is whole.
-    `threshold` is what the table of efficiency asks for, in place of what ★ reached.
+    `threshold` is what the table of efficiency asks for, in the ranking's unit, in place of what ★ reached.
     Raises BadFolder when there is no run in `folder`.
     """
     runs = read_grid(folder)
@@ -49,34 +50,27 @@ def _command(folder: Path) -> str:
 
 def render(runs: Sequence[Run], name: str, again: str = "", threshold: float | None = None) -> str:
     """The whole page about some runs; `again` is the command that makes them, `threshold` as in `efficiency`."""
-    drawn = figures(runs)
-    shown = tables(runs, threshold)
+    drawn, far = figures(runs), distances(runs)
     is_grid = len(runs) > 1 or bool(runs[0].grid)
     title = runs[0].grid or name if is_grid else runs[0].label
-    warned = "".join(f"<li>{escape(text)}</li>" for text in caveats(runs))
+    scripts = {"charts_library": charts_library(), "script": _part("page.js") + _part("report.js")}
     parts = {
         "title": escape(title),
         "kind": "Experiment grid" if is_grid else "Training run",
+        "contents": sections.whole_page(runs, drawn, far, again=again, threshold=threshold),
         "provenance": sections.provenance(runs),
-        "verdict": escape(verdict(runs)),
-        "caveats": f"<ul>{warned}</ul>" if warned else "",
-        "key_numbers": sections.key_numbers(runs),
-        "results": sections.all_tables(shown),
-        "markdown": escape("\n".join(as_markdown(table) for table in shown)),
-        "legend": sections.legend_buttons(runs),
-        "charts": sections.chart_frames(drawn) or '<p class="note">No measurements yet.</p>',
-        "falls": sections.falls(runs),
-        "unfinished": sections.unfinished(runs),
-        "differences": sections.differences(runs),
-        "environment": sections.environment(runs),
-        "again": escape(again),
         "style": _part("report.css"),
-        "data": _json(_data(runs, drawn)),
-        "charts_library": charts_library(),
-        "script": _part("report.js"),
+        "data": _json(_data(runs, [*drawn, *([far] if far else [])])),
+        # Only these scripts run, whatever a text may spell.
+        "script_hashes": " ".join(f"'{_hash(script)}'" for script in scripts.values()),
+        **scripts,
     }
     # One pass, so that nothing inside a part is taken for a place to fill.
     return re.sub(r"\{\{(\w+)\}\}", lambda place: parts[place[1]], _part("report_template.html"))
+
+
+def _hash(script: str) -> str:
+    return "sha256-" + b64encode(sha256(script.encode()).digest()).decode()
 
 
 @cache
@@ -91,8 +85,24 @@ def charts_library() -> str:
 
 
 def _data(runs: Sequence[Run], drawn: Sequence[Figure]) -> dict[str, Any]:
-    charts = {figure.name: {"specs": figure.specs, "datasets": figure.datasets} for figure in drawn}
+    charts = {
+        figure.name: {
+            "specs": figure.specs,
+            "datasets": {name: _packed(rows) for name, rows in figure.datasets.items()},
+        }
+        for figure in drawn
+    }
     return {"figures": charts, "reconstructions": reconstructions(runs)}
+
+
+def _packed(rows: Rows) -> list[dict[str, Any]]:
+    """Rows of one line as one: what they share once, the rest as lists; the page opens them again."""
+    packed: list[dict[str, Any]] = []
+    for key, group in groupby(rows, key=lambda row: (row["strategy"], row["label"], *row)):
+        line = list(group)
+        columns = {name: [row[name] for row in line] for name in key[2:] if name not in ("strategy", "label")}
+        packed.append({"strategy": key[0], "label": key[1], "columns": columns})
+    return packed
 
 
 def _json(content: Any) -> str:

@@ -1,17 +1,84 @@
-"""The parts of the page as HTML; every word from a run passes through `escape`."""
+"""The sections of the page as HTML, each only where it has something to show; every word passes through `escape`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
 
-from denoise.study.charts import Figure, colour
+from denoise.study import made
+from denoise.study.chart_specs import dash
+from denoise.study.charts import Figure
+from denoise.study.heat import heat_maps
 from denoise.study.measures import curve_fell, first_and_last_loss, minutes, ranking, tokens_read
-from denoise.study.options import differing
+from denoise.study.noise import noise
+from denoise.study.page_tables import Numbers, badge, numbers_of, table_block
 from denoise.study.runs import Run
-from denoise.study.statistics import by_strategy, over_seeds, spread
-from denoise.study.table import Entry, Table, short_count
-from denoise.study.verdict import with_sd
+from denoise.study.statistics import best, by_strategy, over_seeds, spread
+from denoise.study.table import Table, short_count
+from denoise.study.tables import tables
+from denoise.study.verdict import caveats, verdict, with_sd
+
+_AXES = {"tokens": "by tokens", "flops": "by FLOPs", "time": "by time"}
+
+
+def whole_page(
+    runs: Sequence[Run], lines: Sequence[Figure], far: Figure | None, *, again: str = "", threshold: float | None = None
+) -> str:
+    """All sections under the title, and links to them; `lines` are the learning curves, `far` the distances."""
+    numbers = numbers_of(runs)
+    found = {table.name: table for table in tables(runs, threshold)}
+    matrix, by_rate = found.pop("matrix", None), found.pop("rates", None)
+    spoken = reconstructions_frame() if any(run.logs.reconstructions for run in runs) else ""
+    counted = noise(runs)
+    parts = (
+        ("results", "Results", _results(list(found.values()), far, numbers)),
+        ("curves", "Learning curves", curves(runs, lines)),
+        ("exam", "Trained on × examined on", _exam(matrix, by_rate, numbers)),
+        ("heat", "Two options against each other", _heat(heat_maps(runs), numbers)),
+        ("reconstructions", "Reconstructions", spoken),
+        ("corruption", "The corruption, wanted and got", table_block(counted, numbers) if counted else ""),
+        ("unfinished", "Failed, missing, not finished", made.cells(runs) + made.unfinished(runs)),
+        ("made", "How it was made", _made(runs, again)),
+    )
+    shown = [(name, title, html) for name, title, html in parts if html]
+    links = "".join(f'<a href="#{name}">{title}</a>' for name, title, _ in shown)
+    body = "".join(f'<section id="{name}"><h2>{title}</h2>{html}</section>' for name, title, html in shown)
+    return f'{_verdict(runs)}<nav aria-label="Contents">{links}</nav>{body}'
+
+
+def _verdict(runs: Sequence[Run]) -> str:
+    warned = "".join(f"<li>{escape(text)}</li>" for text in caveats(runs))
+    listed = f"<ul>{warned}</ul>" if warned else ""
+    said = f'<section class="verdict" aria-label="Verdict"><p>{escape(verdict(runs))}</p>{listed}</section>'
+    return f'{said}<dl class="key-numbers">{key_numbers(runs)}</dl>'
+
+
+def _results(found: Sequence[Table], far: Figure | None, numbers: Numbers) -> str:
+    first, *others = (table_block(t, numbers, title="" if t.name == "results" else t.title) for t in found)
+    return first + (_frame(far) if far else "") + "".join(others)
+
+
+def _exam(matrix: Table | None, by_rate: Table | None, numbers: Numbers) -> str:
+    """The matrix, and its many rows rate by rate behind a line that opens."""
+    shown = table_block(matrix, numbers, is_heat=True) if matrix else ""
+    if by_rate is None:
+        return shown
+    return f"{shown}<details><summary>{escape(by_rate.title)}</summary>{table_block(by_rate, numbers)}</details>"
+
+
+def _heat(found: Sequence[Table], numbers: Numbers) -> str:
+    return "".join(table_block(table, numbers, title=table.title, is_heat=True) for table in found)
+
+
+def _made(runs: Sequence[Run], again: str) -> str:
+    differences = made.differences(runs)
+    first = "★" if any(run.is_baseline for run in runs) else "the first strategy"
+    return (
+        f'<h3>To make it again</h3><div class="command"><code id="again">{escape(again)}</code>'
+        '<button type="button" class="quiet" data-copy="again">Copy</button></div>'
+        + (f"<h3>Options, as differences from {first}</h3>{differences}" if differences else "")
+        + f'<h3>Machine and code</h3><dl class="environment">{made.environment(runs)}</dl>'
+    )
 
 
 def provenance(runs: Sequence[Run]) -> str:
@@ -37,10 +104,11 @@ def key_numbers(runs: Sequence[Run]) -> str:
     for values, name in ((budgets, "tokens a run"), (sizes, "parameters")):
         if values:
             facts.append((_from_to(short_count(min(values)), short_count(max(values))), name))
-    ranked = ranking(runs)
-    least = [over.mean for s in by_strategy(runs) if (over := over_seeds(s.finished, ranked.measure))]
+    by = ranking(runs)
+    first = best(by_strategy(runs), by.measure)
+    least = over_seeds(first.finished, by.measure) if first else None
     if least:
-        facts.append((f"{min(least):.2f}", f"fewest {ranked.unit}"))
+        facts.append((f"{least.mean:.2f}", f"fewest {by.unit}"))
     spent = [value for run in finished if (value := minutes(run)) is not None]
     if spent:
         total = sum(spent)
@@ -48,53 +116,44 @@ def key_numbers(runs: Sequence[Run]) -> str:
     return "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(fact)}</dd></div>" for fact, name in facts)
 
 
-def all_tables(tables: Sequence[Table]) -> str:
-    """Every table; header buttons sort them."""
-    return "".join(_table(table) for table in tables)
-
-
-def _table(table: Table) -> str:
-    head = "".join(
-        f'<th scope="col"{"" if c.is_number else " class=words"}><button type="button">{escape(c.title)}'
-        f"{f'<small>{escape(c.unit)}</small>' if c.unit else ''}</button></th>"
-        for c in table.columns
+def curves(runs: Sequence[Run], drawn: Sequence[Figure]) -> str:
+    """The charts with what steers them; the script draws into empty frames."""
+    if not drawn:
+        return '<p class="note">No measurements yet.</p>'
+    switch = "".join(
+        f'<button type="button" data-axis="{x}" aria-pressed="{str(x == "tokens").lower()}">{_AXES[x]}</button>'
+        for x in drawn[0].specs
     )
-    body = "".join(
-        "<tr>" + "".join(_cell(entry, table, column, index) for column, entry in enumerate(row)) + "</tr>"
-        for index, row in enumerate(table.rows)
+    frames = "".join(map(_frame, drawn))
+    how = "Bold: the mean over finished seeds, in a band of one sd. Thin: single seeds." if _has_means(runs) else ""
+    return (
+        f'<div class="controls"><div class="chips" role="group" aria-label="Strategies">{_chips(runs)}</div>'
+        f'<div class="switch" role="group" aria-label="Horizontal axis">{switch}</div></div>'
+        '<noscript><p class="note">The charts and the reconstructions are drawn by the page\'s own script, which is '
+        f'switched off here.</p></noscript><p class="note how">{how}</p><div class="charts">{frames}</div>'
+        f"<h3>Did every loss fall?</h3>{falls(runs)}"
     )
-    shown = f'<table id="{escape(table.name)}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return _scroll(table.title, shown) + f'<p class="note">{escape(_sentence(table.legend))}</p>'
 
 
-def _cell(entry: Entry, table: Table, column: int, index: int) -> str:
-    value = "" if entry.value is None else f' data-value="{escape(str(entry.value))}"'
-    text = f"<b>{escape(entry.text)}</b>" if entry.is_best else escape(entry.text)
-    for under in (entry.note, f"n={entry.num_seeds}" if entry.num_seeds else ""):
-        text += f"<small>{escape(under)}</small>" if under else ""
-    if column == 0:
-        return f'<th scope="row"{value}>{_dot(index)}<span>{text}</span></th>'
-    kind = " ".join(("muted",) * entry.is_muted + ("words",) * (not table.columns[column].is_number))
-    attribute = f' class="{kind}"' if kind else ""
-    return f"<td{attribute}{value}>{text}</td>"
+def _frame(figure: Figure) -> str:
+    """An empty frame with its words; the script draws into it."""
+    return (
+        f"<figure><figcaption><h3>{escape(figure.title)}</h3><span>{escape(figure.unit)}</span></figcaption>"
+        f'<div class="chart" data-figure="{escape(figure.name)}" role="img" aria-label="{escape(figure.title)}"></div>'
+        f'<p class="note">{escape(figure.note)}</p></figure>'
+    )
 
 
-def legend_buttons(runs: Sequence[Run]) -> str:
+def _has_means(runs: Sequence[Run]) -> bool:
+    return any(len(strategy.finished) > 1 for strategy in by_strategy(runs))
+
+
+def _chips(runs: Sequence[Run]) -> str:
     """One button a strategy, which shows and hides it in every chart."""
     return "".join(
         f'<button type="button" class="chip" aria-pressed="true" data-strategy="{escape(s.name)}">'
-        f"{_dot(i)}{escape(s.label)}</button>"
+        f"{made.line(i, dash(i))}<span>{i + 1}</span> {escape(s.label)}{' ★' if s.is_baseline else ''}</button>"
         for i, s in enumerate(by_strategy(runs))
-    )
-
-
-def chart_frames(figures: Sequence[Figure]) -> str:
-    """An empty frame a chart, with its words; the script draws into it."""
-    return "".join(
-        f"<figure><figcaption><h3>{escape(figure.title)}</h3><span>{escape(figure.unit)}</span></figcaption>"
-        f'<div class="chart" data-figure="{escape(figure.name)}"></div>'
-        f'<p class="note">{escape(figure.note)}</p></figure>'
-        for figure in figures
     )
 
 
@@ -112,65 +171,19 @@ def falls(runs: Sequence[Run]) -> str:
             change = f" by {1 - last.mean / first.mean:.0%}" if word == "fell" else ""
             tone = "good" if word == "fell" else "bad"
             text = f"{with_sd(first)} → {with_sd(last)} <em class={tone}>{word}{change}</em>"
-        rows.append(f"<li>{_dot(index)}<span>{escape(strategy.label)}</span><span>{text}</span></li>")
+        rows.append(f"<li>{badge(index)}<span>{escape(strategy.label)}</span><span>{text}</span></li>")
     return f'<ul class="falls">{"".join(rows)}</ul>'
 
 
-def unfinished(runs: Sequence[Run]) -> str:
-    """Every run that is not finished, with the reason, and logs that could not be read whole."""
-    rows = []
-    for run in runs:
-        name = run.label + ("" if run.seed is None else f", seed {run.seed}")
-        step = run.logs.train[-1].step if run.logs.train else 0
-        of = f" of {run.shapes['num_steps']:,}" if run.shapes.get("num_steps") else ""
-        at = f"at step {step:,}{of}" if step else ""
-        if run.state != "finished":
-            why = f"<pre>{escape(run.failure)}</pre>" if run.failure else ""
-            rows.append(f"<li><b>{escape(name)}</b> <em>{run.state}</em> {at}{why}</li>")
-        if run.logs.num_unreadable_lines:
-            count = run.logs.num_unreadable_lines
-            lines = "1 line" if count == 1 else f"{count} lines"
-            rows.append(f"<li><b>{escape(name)}</b> <em>not whole</em> {lines} of its logs could not be read</li>")
-    if not rows:
-        return ""
-    return f'<h3>Not finished, or not whole</h3><ul class="unfinished">{"".join(rows)}</ul>'
-
-
-def differences(runs: Sequence[Run]) -> str:
-    """The options in which strategies differ, one column a strategy; equal ones are left out."""
-    strategies = [(i, s) for i, s in enumerate(by_strategy(runs)) if any(run.config for run in s.runs)]
-    found = differing([s for _, s in strategies])
-    if not found:
-        return '<p class="note">No option differs between strategies.</p>' if len(strategies) > 1 else ""
-    head = "".join(f'<th scope="col" class="words">{_dot(i)}<span>{escape(s.label)}</span></th>' for i, s in strategies)
-    body = "".join(
-        f'<tr><th scope="row"><code>{escape(key)}</code></th>'
-        + "".join(f'<td class="words"><code>{escape(value)}</code></td>' for value in values)
-        + "</tr>"
-        for key, values in found
+def reconstructions_frame() -> str:
+    """What steers the reconstructions, and the place where the script puts them."""
+    return (
+        '<p class="lead">The same held-out text through every strategy. <mark class="noise">Marked</mark> text was '
+        'hidden; what the model said is <span class="right">right</span> or <span class="wrong">wrong</span>, place '
+        'by place.</p><div class="controls"><div class="switch" role="group" aria-label="Held-out window" id="windows">'
+        '</div><label class="stage"><span>Stage of training</span><input type="range" id="stage" min="0" step="1">'
+        '<output for="stage"></output></label></div><div id="cards"></div>'
     )
-    table = (
-        '<table class="options"><thead><tr><th scope="col" class="words">Option</th>'
-        f"{head}</tr></thead><tbody>{body}</tbody></table>"
-    )
-    return _scroll("Options that differ", table)
-
-
-def environment(runs: Sequence[Run]) -> str:
-    """What the runs ran on; a line with two values says that runs differ."""
-    values: dict[str, dict[str, None]] = {}
-    for run in runs:
-        for key, value in run.environment.items():
-            if key not in ("started_at",) and value not in (None, ""):
-                values.setdefault(key, {})[str(value)] = None
-    return "".join(
-        f"<div><dt>{escape(key.replace('_', ' '))}</dt><dd>{escape(', '.join(found))}</dd></div>"
-        for key, found in values.items()
-    )
-
-
-def _sentence(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _from_to(low: str, high: str) -> str:
@@ -179,12 +192,3 @@ def _from_to(low: str, high: str) -> str:
         return low
     shared = low[-2:] == high[-2:] and low[-1].isalpha()
     return f"{low[:-2] if shared else low}–{high}"
-
-
-def _scroll(name: str, table: str) -> str:
-    """A frame that scrolls sideways on a narrow screen, by keyboard too."""
-    return f'<div class="scroll" tabindex="0" role="region" aria-label="{name}">{table}</div>'
-
-
-def _dot(index: int) -> str:
-    return f'<i class="dot" style="background:{colour(index)}"></i>'
