@@ -1,5 +1,5 @@
 """The commands: denoise prepare | clean | tokenizer | tokens | explore | train | grid | report | compare | exam |
-generate | export | demo | doctor | replay | new-corruption.
+dashboard | generate | export | demo | doctor | replay | new-corruption.
 
 A command is a function or a frozen dataclass of options; whatever is heavy is imported inside it, so that help
 comes at once.
@@ -24,6 +24,7 @@ from denoise.replay.command import replay
 from denoise.stopping import ADVICE, Stopping
 from denoise.study_commands import compare, report
 from denoise.train.processes import is_first_process
+from denoise.train.tracking.command import dashboard
 from denoise.transfer.exam.command import exam
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ COMMANDS: dict[str, Callable[[Arguments], int | None]] = {
     "report": report,
     "compare": compare,
     "exam": exam,
+    "dashboard": dashboard,
     "generate": generate,
     "export": export,
     "demo": demo,

@@ -15,13 +15,15 @@ from urllib.parse import urlsplit
 
 from denoise.doctor.finding import Finding, State
 from denoise.train.run_folder import environment
-from denoise.train.tracking import ANSWER_WITHIN_S, answers, has_key
+from denoise.train.tracking.server import ANSWER_WITHIN_S, answers, has_key
 
 EXTRAS = {
     "crawl": "WET and WARC files, languages",
     "cluster": "cleaning and grids on many machines",
     "detectors": "other detectors of languages",
     "hub": "checkpoints to and from transformers",
+    "tensorboard": "TensorBoard as a dashboard",
+    "trackio": "trackio as a dashboard",
 }
 """What each extra gives."""
 

@@ -33,9 +33,11 @@ def complete(cell: Path, plan: Plan, stopping: Stopping) -> None:
         with _stopping_at_once("stopped in the exam"):
             from rich.console import Console
 
+            from denoise.train.tracking.after import publish_exam
             from denoise.transfer.exam import take
 
             take(cell, exam_of(plan.exam), Console())
+            publish_exam(cell, print)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from data_prep.errors import BadInput
+from data_prep.files import write_whole
 from denoise.grid.plan import Plan, read_plan
 from denoise.grid.slurm import check_slurm, slurm_options
 
@@ -124,7 +125,21 @@ def run_grid(
     if not _have_completed(folder, config, console):
         return
     report([str(folder)])
+    _publish_tables(folder)
     _tell_end(folder, plan, names, console)
+
+
+def _publish_tables(folder: Path) -> None:
+    """Keep the tables beside the report, and with the runs where those are shown."""
+    from denoise.study.runs import read_grid
+    from denoise.study.tables import tables
+    from denoise.study.writers import as_csv, as_markdown
+    from denoise.train.tracking.after import publish_tables
+
+    found = tables(read_grid(folder))
+    for name, writer in (("tables.md", as_markdown), ("tables.csv", as_csv)):
+        write_whole(folder / name, "\n".join(map(writer, found)))
+    publish_tables(folder, [folder / name for name in ("report.html", "tables.md", "tables.csv")], print)
 
 
 def _have_completed(folder: Path, config: GridConfig, console: Console) -> bool:

@@ -129,7 +129,7 @@ def _begun(runs: Iterable[Run]) -> list[Run]:
 def _flops_a_token(run: Run) -> float | None:
     """Floating-point operations a token of either side, of the whole run."""
     flops = run.shapes.get("flops")
-    tokens = run.done.get("tokens") or run.shapes.get("budget_tokens")
+    tokens = run.done.get("tokens") or run.shapes.get("tokens")
     return flops / tokens if flops and tokens else None
 
 

@@ -16,13 +16,17 @@ from denoise.train.optim.config import Muon, OptimizerConfig
 from denoise.train.optim.schedule import ScheduleConfig
 
 WITHOUT_EFFECT_ON_THE_RESULT = (
-    *("num_workers", "log_every", "save_every", "keep_steps", "watch", "tracking", "project"),
+    *("num_workers", "log_every", "save_every", "keep_steps", "watch", "tracking", "trackers", "project"),
     *("device", "devices", "num_nodes", "strategy", "compile"),
 )
 """Fields of RunConfig that may differ between a run and its continuation, and between equal cells of a grid.
 
 Those of the second line change the order in which numbers are added: the result is the same to rounding.
 """
+
+
+TRACKERS = {"wandb": "", "tensorboard": "tensorboard", "csv": "", "trackio": "trackio"}
+"""Dashboards, and the package that each needs besides those that denoise brings; its extra has the same name."""
 
 
 class BadRun(BadInput):
@@ -120,9 +124,12 @@ class RunConfig:
     watch: WatchConfig = WatchConfig()
     """When a run whose loss goes astray is ended."""
     tracking: Literal["auto", "offline", "off"] | bool = "auto"
-    """Weights & Biases. auto: online if there is a key and the server answers within 5 s, otherwise offline."""
+    """Whether dashboards are fed. auto: Weights & Biases online if there is a key and the server answers within 5 s,
+    otherwise offline. offline: nothing is asked of the network. off: none of them."""
+    trackers: str | list[str] = "wandb"
+    """Dashboards, one or several with commas between: wandb, tensorboard, csv, trackio."""
     project: str = "denoise"
-    """Weights & Biases project."""
+    """Project in Weights & Biases and trackio of a run of its own; a grid's cells have the grid's name."""
 
     def __post_init__(self) -> None:
         if self.precision not in ("auto", "32-true", "bf16-mixed"):
@@ -148,6 +155,9 @@ class RunConfig:
             isinstance(step, int) and step > 0 for step in self.keep_steps
         ):
             raise BadRun(f"keep_steps is {self.keep_steps}; choose none, powers_of_two or a list of steps from 1 on")
+        for name in dashboards_of("auto", self.trackers):
+            if name not in TRACKERS:
+                raise BadRun(f"trackers names {name!r}; choose among {', '.join(TRACKERS)}, or --tracking off for none")
 
     @property
     def budget(self) -> Budget:
@@ -163,6 +173,11 @@ class RunConfig:
         return self.tracking
 
     @property
+    def dashboards(self) -> tuple[str, ...]:
+        """What the run is logged to besides its own folder."""
+        return dashboards_of(self.tracking, self.trackers)
+
+    @property
     def optimized_by(self) -> OptimizerConfig:
         """The optimizer, or Muon where none was named."""
         return self.optimizer if self.optimizer is not None else Muon()
@@ -171,6 +186,18 @@ class RunConfig:
     def corrupted_by(self) -> Corruption:
         """The corruption, or the default one where none was named."""
         return self.corruption if self.corruption is not None else SpanCorruption()
+
+
+def dashboards_of(tracking: str | bool, trackers: str | list[str]) -> tuple[str, ...]:
+    """The dashboards that these options of a run name, each once.
+
+    >>> dashboards_of("auto", "wandb, csv"), dashboards_of("off", ["wandb"])
+    (('wandb', 'csv'), ())
+    """
+    if tracking in ("off", False):
+        return ()
+    names = trackers.split(",") if isinstance(trackers, str) else trackers
+    return tuple(dict.fromkeys(name.strip() for name in names if name.strip()))
 
 
 def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:

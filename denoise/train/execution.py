@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import warnings
 from typing import NamedTuple
 
 import torch
@@ -34,6 +35,18 @@ class Execution(NamedTuple):
         compiled = "compiled" if self.is_compiled else "not compiled"
         kernels = attention_backend(config.model, self.device, is_compiled=self.is_compiled, documents=config.documents)
         return f"computing: {self.device}, {str(self.dtype).removeprefix('torch.')}, {compiled}, attention: {kernels}"
+
+
+def peak_flops_per_s(execution: Execution, num_processes: int) -> float | None:
+    """What the maker says that all devices can do in this number format; None where Lightning has no figure."""
+    from lightning.fabric.utilities.throughput import get_available_flops
+
+    if execution.device.type != "cuda":
+        return None
+    with warnings.catch_warnings():  # it warns of each GPU that it does not know
+        warnings.simplefilter("ignore")
+        peak = get_available_flops(execution.device, execution.dtype)
+    return peak * num_processes if peak else None
 
 
 def execution_of(config: RunConfig) -> Execution:

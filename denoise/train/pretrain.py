@@ -31,11 +31,12 @@ from denoise.train.checkpoint_files import newest_usable, set_aside, step_of
 from denoise.train.config import RunConfig
 from denoise.train.denoiser import Denoiser
 from denoise.train.devices import build_trainer, check_processes, unused_gpus
-from denoise.train.execution import compiler_trouble, execution_of, shape_advice
+from denoise.train.execution import compiler_trouble, execution_of, peak_flops_per_s, shape_advice
 from denoise.train.processes import Processes
 from denoise.train.progress import Progress
 from denoise.train.run_folder import Row, RunFolder
-from denoise.train.tracking import Tracking
+from denoise.train.tracking.tracker import About, check_installed
+from denoise.train.tracking.tracking import Tracking
 
 _TOO_EARLY = "stopped before training began"
 
@@ -65,6 +66,7 @@ def pretrain(
             return
         stopping.check(_TOO_EARLY)
         check_processes(config, processes)
+        check_installed(config.dashboards)
         data = build_data(config)
         run.check_data(data.store.fingerprint, config.data)
         init_fingerprint(config, folder)
@@ -75,16 +77,13 @@ def pretrain(
         if processes.is_first:
             run.claim(resolved)
         module = build_module(config, data)
-        tracking = Tracking(
-            folder,
-            mode=config.tracked if processes.is_first else "off",
-            project=config.project,
-            config=resolved,
-            cell=run.cell(config.seed),
-        )
+        tell = partial(console.print, highlight=False, soft_wrap=True, markup=False)
+        size = num_parameters(module.model.config, module.model.vocab_size)
+        about = About.of_run(folder, resolved, mode=config.tracked, num_parameters=size)
+        tracking = Tracking(about, config.dashboards if processes.is_first else (), tell)
         advice = (data.advice, shape_advice(data.lengths, execution.device), unused_gpus(config, processes))
-        for line in filter(None, (tracking.hint, execution.describe(config), *advice)):
-            console.print(line, highlight=False, soft_wrap=True)
+        for line in filter(None, (execution.describe(config), *advice)):
+            tell(line)
         stopping.check(_TOO_EARLY)
         _Fit(
             config=config,
@@ -127,6 +126,16 @@ class _Fit:
                 num_threads=torch.get_num_threads(),
             )
         newest = self._starting_point(tell)
+        self.tracking.go_on(peak_flops_per_s=peak_flops_per_s(execution_of(self.config), self.processes.num_all))
+        try:
+            self._fit(trainer, journal, newest)
+        except BaseException:
+            self.tracking.finish(is_done=False)
+            raise
+        self._finish(journal)
+
+    def _fit(self, trainer: lightning.Trainer, journal: Journal, newest: Path | None) -> None:
+        """Steps and evaluations up to the last, unless a signal or a loss gone astray ends them."""
         try:
             # Our own files hold nothing but tensors and numbers, so they load without unpickling code.
             trainer.fit(self.module, datamodule=self.data, ckpt_path=newest, weights_only=True)
@@ -141,7 +150,6 @@ class _Fit:
         finally:
             self.stopping.is_working = False
             self.progress.stop()
-        self._finish(journal)
 
     def _trainer(self, journal: Journal, tell: Callable[[str], None]) -> lightning.Trainer:
         config, every = self.config, evaluate_every(self.config, self.data)
@@ -185,9 +193,9 @@ class _Fit:
             "elapsed_s": round(journal.elapsed_s, 3),
             "held_out": journal.last_held_out,
         }
-        self.tracking.finish({"held_out/loss": journal.last_held_out["loss"], "tokens": summary["tokens"]})
         if self.processes.is_first:
             self.run.finish(summary)
+        self.tracking.finish()
 
     def _shapes(self) -> Row:
         config, data, model = self.config, self.data, self.module.model

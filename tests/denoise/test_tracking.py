@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from denoise.train import tracking
-from denoise.train.tracking import Tracking, answers, has_key, why_offline
+from denoise.train.tracking import server, tracking
+from denoise.train.tracking.points import Point
+from denoise.train.tracking.server import answers, has_key, why_offline
+from denoise.train.tracking.tracker import About, Tracker
+from tests.denoise.tracked_runs import begin, losses, tracking_of, train_on
 
 
 @pytest.fixture(autouse=True)
@@ -43,14 +46,14 @@ def refusing_server() -> Iterator[str]:
         def log_message(self, *_: object) -> None:
             pass
 
-    server = HTTPServer(("127.0.0.1", 0), Refuse)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
+    serving = HTTPServer(("127.0.0.1", 0), Refuse)
+    threading.Thread(target=serving.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{serving.server_port}"
+    serving.shutdown()
 
 
 def test_without_a_key_nothing_is_asked_of_the_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tracking, "answers", lambda server: pytest.fail("asked the network"))
+    monkeypatch.setattr(server, "answers", lambda server: pytest.fail("asked the network"))
     assert why_offline("auto") == "no API key; `wandb login` stores one"
 
 
@@ -78,7 +81,7 @@ def test_no_server_is_offline_and_an_error_page_is_an_answer(refusing_server: st
 def test_a_key_and_a_silent_server_mean_offline(monkeypatch: pytest.MonkeyPatch, silent_server: str) -> None:
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     monkeypatch.setenv("WANDB_BASE_URL", silent_server)
-    monkeypatch.setattr(tracking, "answers", lambda server: answers(server, within_s=0.3))
+    monkeypatch.setattr(server, "answers", lambda server: answers(server, within_s=0.3))
     assert why_offline("auto") == "no answer within 5 s from 127.0.0.1"
 
 
@@ -87,35 +90,61 @@ def test_an_offline_run_holds_what_was_logged(tmp_path: Path) -> None:
     import json
     import subprocess
 
-    cell = {"strategy": "t5_span", "seed": 1}
-    tracked = Tracking(tmp_path, mode="auto", project="demo", config={"seed": 1}, cell=cell)
-    assert "offline" in tracked.hint
-    assert "wandb leet" in tracked.hint
-    for step in (1, 2):
-        tracked.log({"kind": "train", "step": step, "tokens": 10 * step, "loss": 9.0 / step})
-    tracked.log_reconstructions([{"window": 3, "source": [["a", ""]], "said": [["b", "right"]], "target": [["b", ""]]}])
-    tracked.finish({"loss": 4.5})
-    (found,) = (tmp_path / "wandb").glob("offline-run-*/*.wandb")
-    shown = subprocess.run(
-        [str(Path(sys.executable).parent / "wandb"), "leet", "inspect", "--json", str(found)],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    run, told = begin(tmp_path / "run"), list[str]()
+    tracked = tracking_of(run, told=told)
+    assert "offline (no API key" in told[0]
+    assert f"denoise dashboard {run}" in told[0]
+    train_on(run, tracked, range(1, 6))
+    tracked.finish()
+    (found,) = (run / "wandb").glob("offline-run-*/*.wandb")
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(found)]
+    shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = [json.loads(line)["history"]["item"] for line in shown.splitlines() if '"type":"history"' in line]
-    assert [(row["tokens"], row["train/loss"]) for row in rows if "train/loss" in row] == [(10, 9.0), (20, 4.5)]
+    assert [(row["tokens"], row["train/loss"]) for row in rows] == losses(range(1, 6))
     assert any("reconstructions" in key for row in rows for key in row)
 
 
-def test_a_dashboard_that_breaks_is_only_the_dashboards_trouble(tmp_path: Path) -> None:
-    class Broken:
-        @property
-        def experiment(self) -> None:
-            raise ConnectionError("gone")
+class _Broken(Tracker):
+    def log(self, point: Point) -> None:
+        raise ConnectionError("gone")
 
-    tracked = Tracking(tmp_path, mode="off", project="demo", config={}, cell={"strategy": "x", "seed": 1})
+    def finish(self, *, is_done: bool) -> None:
+        pytest.fail("it was put away before")
+
+
+def test_a_dashboard_that_breaks_is_only_the_dashboards_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened = tracking.tracker_named
+    monkeypatch.setattr(
+        tracking, "tracker_named", lambda name, about: _Broken() if name == "wandb" else opened(name, about)
+    )
+    run, told = begin(tmp_path / "run"), list[str]()
+    tracked = tracking_of(run, ["wandb", "csv"], told)
+    train_on(run, tracked, range(1, 4))
+    tracked.finish()
+    assert "_Broken: gone; metrics.jsonl has everything" in told
+    assert len((run / "metrics.csv").read_text().splitlines()) == 4
+
+
+def test_a_dashboard_that_cannot_be_opened_is_only_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(name: str, about: About) -> Tracker:
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(tracking, "tracker_named", refuse)
+    run, told = begin(tmp_path / "run"), list[str]()
+    tracked = tracking_of(run, told=told)
     assert tracked.loggers == []
-    tracked._logger = Broken()
-    tracked.log({"kind": "train", "step": 1, "tokens": 10, "loss": 9.0})
-    assert tracked.loggers == []
-    assert "stopped answering (ConnectionError)" in tracked.hint
+    train_on(run, tracked, range(1, 4))
+    tracked.finish()
+    assert told == ["wandb: off, it could not be started (the disk is full); metrics.jsonl has everything"]
+
+
+def test_the_end_does_not_wait_for_dashboards_that_broke(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tracking, "tracker_named", lambda name, about: _Broken())
+    run = begin(tmp_path / "run")
+    tracked = tracking_of(run)
+    train_on(run, tracked, range(1, 4))
+    started_s = time.monotonic()
+    tracked.finish()
+    assert time.monotonic() - started_s < 2

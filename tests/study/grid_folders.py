@@ -233,7 +233,7 @@ def _shapes(lengths: tuple[int, int, int], per_step: int, num_steps: int, corrup
         "batch_size": 32,
         "num_steps": num_steps,
         "tokens_per_step": per_step,
-        "budget_tokens": tokens,
+        "tokens": tokens,
         "flops": flops,
         "flops_per_step": flops / num_steps,
         "vocab_size": VOCAB_SIZE,

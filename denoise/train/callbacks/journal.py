@@ -19,7 +19,7 @@ from denoise.train.progress import Progress
 from denoise.train.reconstructions import reconstruct
 from denoise.train.run_folder import Row, RunFolder
 from denoise.train.sharding import whole
-from denoise.train.tracking import Tracking
+from denoise.train.tracking.tracking import Tracking
 
 
 class Journal(Callback):
