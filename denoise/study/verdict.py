@@ -8,7 +8,17 @@ from collections.abc import Sequence
 
 from denoise.study.exams import MISSING, OTHER_SETTINGS, title_of
 from denoise.study.intervals import Method
-from denoise.study.measures import Ranking, curve_fell, first_and_last_loss, flops, hidden_bits, ranking, tokens_read
+from denoise.study.measures import (
+    Ranking,
+    bits_saved_by_source,
+    curve_fell,
+    exam_bits,
+    first_and_last_loss,
+    flops,
+    hidden_bits,
+    ranking,
+    tokens_read,
+)
 from denoise.study.runs import Run
 from denoise.study.statistics import (
     Difference,
@@ -23,6 +33,8 @@ from denoise.study.statistics import (
 from denoise.study.table import short_count
 from denoise.transfer.exam.papers import counted_papers
 
+HARDLY = 0.05
+"""A source that saves less than this fraction of what is left to guess is hardly read."""
 UNEQUAL = 0.02
 """Budgets that differ by more than this fraction are called unequal; whole batches make small differences."""
 FAR = 0.1
@@ -176,7 +188,7 @@ def _by(gap: Difference) -> str:
 def _examined(finished: Sequence[Strategy]) -> list[str]:
     """What is to be known of the exam before its numbers are believed."""
     runs = [run for strategy in finished for run in strategy.finished]
-    found = []
+    found = _hardly_read(runs)
     for note, words in (
         (MISSING, "have not taken the exam and are not in its numbers"),
         (OTHER_SETTINGS, "took the exam with other settings or other text and are not in its numbers"),
@@ -188,13 +200,24 @@ def _examined(finished: Sequence[Strategy]) -> list[str]:
     papers = [(run, paper) for run in runs for paper in counted_papers(run.exam)]
     if any(paper.adapted for _, paper in papers):
         found.append(
-            "A format that a strategy was not trained on is scored after a short adaptation, so the exam also "
-            "measures how fast it is learnt."
+            "Formats are scored after a short adaptation to them, so the exam also measures how fast they are learnt."
         )
     unseen = list(dict.fromkeys(title_of(p.format) for _, p in papers if not p.seen and not p.adapted))
     if unseen:
         found.append(f"Some strategies were examined as they are in formats new to them: {_joined(unseen)}.")
     return found
+
+
+def _hardly_read(runs: Sequence[Run]) -> list[str]:
+    """Whether the models make so little of their sources that the exam compares language models."""
+    saved = [bits for run in runs if (bits := bits_saved_by_source(run)) is not None]
+    left = [bits for run in runs if (bits := exam_bits(run)) is not None]
+    if not saved or max(saved) >= HARDLY * min(left):
+        return []
+    return [
+        f"Every model hardly reads what it rebuilds the text from: another text's source would cost it at most "
+        f"{max(saved):.3f} bits a hidden byte. At this size the exam compares language models more than denoisers."
+    ]
 
 
 def _unfair(finished: Sequence[Strategy]) -> list[str]:

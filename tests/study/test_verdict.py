@@ -224,3 +224,11 @@ def test_who_leads_only_by_seeds_that_others_lack_is_not_put_ahead():
     bits = {"a": {1: 2.0, 2: 2.1, 3: 1.0}, "b": {1: 1.9, 2: 2.0}}  # with the same seeds b is better
     runs = [examined(name, seed, x) for name, by_seed in bits.items() for seed, x in by_seed.items()]
     assert "A leaves the least to guess" in verdict(runs) and "B cannot be told from it" in verdict(runs)
+
+
+@pytest.mark.parametrize(("saved", "is_told"), [(0.099, True), (0.101, False)])
+def test_sources_that_are_hardly_read_are_told(saved, is_told):
+    runs = [examined(name, 1, bits) for name, bits in (("a", 2.0), ("b", 2.5))]
+    most, least = ([replace(paper, bits_saved_by_source=bits) for paper in runs[0].exam] for bits in (saved, 0.0))
+    runs = [replace(runs[0], exam=tuple(least)), replace(runs[1], exam=tuple(most))]
+    assert ("hardly reads" in " ".join(caveats(runs))) is is_told
