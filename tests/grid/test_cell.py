@@ -22,6 +22,7 @@ from denoise.grid.claim import Claim
 from denoise.grid.ledger import state_of
 from denoise.grid.plan import Plan
 from denoise.stopping import REQUEUE, Stopped, Stopping
+from denoise.train.tracking import after
 from tests.grid.fake_cells import lay_out
 
 
@@ -55,6 +56,7 @@ def did(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return bool(json.loads((run / "exam.json").read_text())["settings"] == config.settings())
 
     monkeypatch.setattr(cli, "train_unless_stopped", train)
+    monkeypatch.setattr(after, "publish_exam", lambda run, tell: done.append(f"show {run.name[:2]}"))
     for name, content in {
         "denoise.transfer": {},
         "denoise.transfer.exam": {"take": take, "is_taken": is_taken},
@@ -73,10 +75,10 @@ def main(folder: Path, plan: Plan) -> int:
 def test_a_cell_is_trained_then_examined_then_complete(folder: Path, did: list[str]) -> None:
     plan = lay_out(folder, exam=FakeExamConfig().settings())
     assert main(folder, plan) == 0
-    assert did == ["train a0", "examine a0 in 8"]
+    assert did == ["train a0", "examine a0 in 8", "show a0"]
     assert state_of(folder / plan.cells[0], plan) == "done"
     assert main(folder, plan) == 0
-    assert len(did) == 2
+    assert len(did) == 3
 
 
 def test_another_exam_is_taken_on_the_weights_that_are_there(folder: Path, did: list[str]) -> None:
@@ -86,7 +88,7 @@ def test_another_exam_is_taken_on_the_weights_that_are_there(folder: Path, did: 
     other.write(folder)
     assert state_of(folder / plan.cells[0], other) != "done"
     main(folder, other)
-    assert did == ["train a0", "examine a0 in 8", "examine a0 in 9"]
+    assert did == ["train a0", "examine a0 in 8", "show a0", "examine a0 in 9", "show a0"]
 
 
 def test_a_grid_without_an_exam_ends_with_training(folder: Path, did: list[str]) -> None:
@@ -97,11 +99,12 @@ def test_a_grid_without_an_exam_ends_with_training(folder: Path, did: list[str])
 
 
 def test_an_exam_is_stopped_where_it_is(folder: Path, did: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    before = signal.getsignal(signal.SIGTERM)
     plan = lay_out(folder, exam=FakeExamConfig().settings())
     monkeypatch.setattr(sys.modules["denoise.transfer.exam"], "take", lambda *_: signal.raise_signal(signal.SIGTERM))
     assert main(folder, plan) == REQUEUE
     assert did == ["train a0"]
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is before
 
 
 def test_a_signal_behind_training_keeps_the_exam_from_beginning(folder: Path, did: list[str]) -> None:

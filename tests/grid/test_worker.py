@@ -188,6 +188,7 @@ def test_a_worker_whose_starter_was_killed_ends_after_its_cell(folder: Path) -> 
     starter = "import subprocess, sys, time\nsubprocess.Popen(sys.argv[1:])\ntime.sleep(60)"
     process = subprocess.Popen([sys.executable, "-c", starter, *worker_command(path, folder)])
     until((folder / "begun").exists)
+    until(lambda: (holder(folder / plan.cells[0]) or {}).get("worker"))  # told once the cell has begun
     process.kill()
     process.wait()
     worker_of = (holder(folder / plan.cells[0]) or {})["worker"]
