@@ -99,5 +99,5 @@ def _legend(runs: Sequence[Run], strategies: Sequence[Strategy], names: Sequence
     if any(as_good_as_best(strategies, exam_bits_in(name)) for name in names):
         parts.append("bold within two sd of the best in its column")
     if any(is_adapted(run, name) for run in runs for name in names):
-        parts.append(f"{ADAPTED} not trained on: scored after a short adaptation, the same for all")
+        parts.append(f"{ADAPTED} scored after a short adaptation, the same for all")
     return "; ".join(["bits left to guess per hidden byte, lower is better", *parts])

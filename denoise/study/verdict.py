@@ -168,11 +168,10 @@ def _behind(words: str, gaps: Gaps) -> list[str]:
     if not gaps:
         return []
     gaps = sorted(gaps, key=lambda pair: pair[0].mean)
-    told = [
-        s.label + (f" by {_by(gap)}" if len(gaps) <= MANY or place in (0, len(gaps) - 1) else "")
-        for place, (gap, s) in enumerate(gaps)
-    ]
-    return [f"{words}: {_joined(told)}."]
+    if len(gaps) > MANY:
+        labels = [s.label for _, s in gaps]
+        return [f"{words}, from {_by(gaps[0][0])} to {_by(gaps[-1][0])}: {_joined(labels)}."]
+    return [f"{words}: {_joined([f'{s.label} by {_by(gap)}' for gap, s in gaps])}."]
 
 
 def _by(gap: Difference) -> str:

@@ -76,7 +76,7 @@ def test_the_matrix_marks_what_was_adapted_and_says_what_it_was_before(tmp_path)
     ]
     assert [entry.note for entry in table.column("One mask a span")] == ["", "", "before 4.800"]
     assert [entry.is_best for entry in table.column("Sentinels")] == [True, False, False]
-    assert "† not trained on" in table.legend
+    assert "† scored after a short adaptation" in table.legend
 
 
 def test_each_rate_has_a_column_and_each_format_a_row(tmp_path):

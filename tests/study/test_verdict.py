@@ -193,7 +193,7 @@ def test_nine_strategies_are_told_in_four_sentences():
         "Every finished run learnt: all 25 losses fell. "
         "A leaves the least to guess: 2.01 ± 0.01 bits per hidden byte in the exam; B cannot be told from it; "
         "I cannot be placed with fewer than two seeds in common. "
-        "Behind it: C by 0.05 [0.05, 0.05], D, E and F by 0.09 [0.09, 0.09]. "
+        "Behind it, from 0.05 [0.05, 0.05] to 0.09 [0.09, 0.09]: C, D, E and F. "
         "Far behind it: G by 1.01 [0.98, 1.05] and H by 1.52 [1.44, 1.59]."
     )
 
