@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from denoise.grid.command import GridConfig, _cells
 from denoise.grid.folder import lay_out
 from denoise.grid.plan import Plan
 from denoise.study.runs import read_grid
+from denoise.train.budget import KINDS
 
 
 def files(folder: str) -> list[Path]:
@@ -129,6 +131,25 @@ def test_what_does_not_change_the_result_does_not_change_the_folder() -> None:
     names = [cell.folder_name for cell in cells_of(path, resolve)]
     assert [cell.folder_name for cell in cells_of(path, resolve, ["--num_workers=2"])] == names
     assert [cell.folder_name for cell in cells_of(path, resolve, ["--batch_size=2"])] != names
+
+
+def test_an_option_that_is_left_out_does_not_rename_a_cell() -> None:
+    cell = cells_of(configs() / "grids" / "demo.yaml", resolve)[0]
+    assert replace(cell, config={**cell.config, "of_a_later_version": None}).folder_name == cell.folder_name
+    assert replace(cell, config={**cell.config, "of_a_later_version": 0}).folder_name != cell.folder_name
+
+
+def test_one_budget_counts_the_command_lines_before_the_grids_before_the_runs(tmp_path: Path) -> None:
+    path = tmp_path / "grid.yaml"
+    path.write_text(f"run: {configs()}/runs/demo.yaml\nbudget: {{steps: 7}}\ncells: [{{strategy: a}}]")
+
+    def budget(*overrides: str) -> dict[str, float]:
+        config = cells_of(path, resolve, overrides)[0].config
+        return {kind: config[f"budget_{kind}"] for kind in KINDS if config[f"budget_{kind}"] is not None}
+
+    assert budget() == {"steps": 7}
+    assert budget("--budget_tokens=null", "--budget_minutes=2") == {"minutes": 2}
+    assert budget("--budget_tokens=9000") == {"tokens": 9000}
 
 
 @pytest.mark.parametrize(
