@@ -261,11 +261,8 @@ def _tell_end(folder: Path, plan: Plan, names: Sequence[str], console: Console) 
     from denoise.grid.status import last_lines
 
     if any((folder / "wandb").glob("offline-run-*")):
-        console.print(
-            f"W&B runs: wandb leet {folder}/wandb shows them, wandb sync {folder}/wandb/offline-run-* uploads them",
-            highlight=False,
-            soft_wrap=True,
-        )
+        said = f"curves: denoise dashboard {folder}; to Weights & Biases: denoise dashboard {folder} --upload"
+        console.print(said, highlight=False, soft_wrap=True)
     cells = [folder / name for name in names]
     failed = [cell for cell in cells if not is_complete(cell, plan) and is_given_up(cell, plan)]
     for cell in failed:

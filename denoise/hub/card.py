@@ -101,7 +101,7 @@ def _loading(trained: Trained, name: str) -> str:
 def _training(trained: Trained, run: Path) -> str:
     shapes, config = trained.shapes, trained.config
     seen = trained.step * int(shapes.get("tokens_per_step") or 0)
-    parts = "".join(f"\n  - {part}" for part in shapes.get("parts") or [] if len(shapes["parts"]) > 1)
+    parts = "".join(f"\n  - {what}" for what in (shapes.get("parts") or {}).values())
     lines = [
         f"- Corruption: {trained.objective.description}{parts}",
         f"- Windows of {_count(shapes, 'window_len')} tokens; sources of {_count(shapes, 'source_len')}, targets of "

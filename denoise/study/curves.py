@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
-from typing import Any
 
 from denoise.study.logs import HeldOutPoint, TrainPoint
 from denoise.study.measures import flops, tokens_read
 from denoise.study.runs import Run
-from denoise.study.statistics import spread
 
 
 def thinned(points: Sequence[TrainPoint], num_points: int) -> list[TrainPoint]:
@@ -32,26 +30,6 @@ def thinned(points: Sequence[TrainPoint], num_points: int) -> list[TrainPoint]:
             )
         )
     return kept
-
-
-def at_each_step(runs: Sequence[Run], measure: Callable[[HeldOutPoint], float | None]) -> list[dict[str, Any]]:
-    """The held-out curve over seeds: for each step all runs share, where it is and its spread.
-
-    Steps that a slower seed has not reached are left out, or the mean would jump where seeds end.
-    """
-    by_step: dict[int, list[HeldOutPoint]] = {}
-    started = [run for run in runs if run.logs.held_out]
-    for run in started:
-        for point in run.logs.held_out:
-            by_step.setdefault(point.step, []).append(point)
-    curve = []
-    for step, points in sorted(by_step.items()):
-        values = [v for p in points if (v := measure(p)) is not None and math.isfinite(v)]
-        if len(values) < len(started) or (over := spread(values)) is None:
-            continue
-        tokens, elapsed_s = fmean(p.tokens for p in points), fmean(p.elapsed_s for p in points)
-        curve.append({"step": step, "tokens": round(tokens), "elapsed_s": elapsed_s, "over": over})
-    return curve
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -167,10 +167,8 @@ class RunConfig:
 
     @property
     def tracked(self) -> Literal["auto", "offline", "off"]:
-        """How the run is tracked; YAML reads an `off` without quotes as false."""
-        if isinstance(self.tracking, bool):
-            return "auto" if self.tracking else "off"
-        return self.tracking
+        """How the run is tracked."""
+        return mode_of(self.tracking)
 
     @property
     def dashboards(self) -> tuple[str, ...]:
@@ -186,6 +184,11 @@ class RunConfig:
     def corrupted_by(self) -> Corruption:
         """The corruption, or the default one where none was named."""
         return self.corruption if self.corruption is not None else SpanCorruption()
+
+
+def mode_of(tracking: str | bool) -> Literal["auto", "offline", "off"]:
+    """How a run is tracked; YAML reads an `off` without quotes as false."""
+    return ("auto" if tracking else "off") if isinstance(tracking, bool) else tracking  # type: ignore[return-value]
 
 
 def dashboards_of(tracking: str | bool, trackers: str | list[str]) -> tuple[str, ...]:

@@ -22,7 +22,12 @@ from tests.denoise.small_models import small_config
 
 SHAPE = {"num_encoder_layers": 3, "num_decoder_layers": 2, "max_distance": 24}
 SHAPES = {"window_len": 36, "source_len": 32, "target_len": 12, "batch_size": 4, "num_steps": 90}
-SHAPES |= {"tokens_per_step": 176, "budget": "16,000 tokens", "corruption": "span corruption (rate 0.15)", "parts": []}
+SHAPES |= {
+    "tokens_per_step": 176,
+    "budget": "16,000 tokens",
+    "corruption": "span corruption (rate 0.15)",
+    "parts": {"part_1": "short spans"},
+}
 
 
 def awake_model(config: ModelConfig, num_rows: int, seed: int = 3) -> EncoderDecoder:

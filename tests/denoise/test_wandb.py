@@ -8,12 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import wandb
 
 from denoise.train.tracking import wandb_run
 from denoise.train.tracking.after import publish_exam, publish_tables, upload
+from denoise.transfer.exam.papers import Exam, Paper
 from tests.denoise.small_runs import NUM_STEPS, train
 from tests.denoise.test_resume import CORRUPTION, kill_after, rows
 from tests.denoise.tracked_runs import begin, kill_back_to, losses, tracking_of, train_on
@@ -273,24 +275,30 @@ def test_a_server_that_opens_no_run_means_offline(
     assert_once(only(server), range(1, 4))
 
 
+def paper(format: Any, *, adapted: bool, bits: float) -> Paper:
+    counts = {"num_windows": 1, "num_hidden_tokens": 1, "num_hidden_bytes": 1, "num_spans": 1, "exact_spans": 0.25}
+    about = {"rate": 0.15, "seen": format == "sentinels", "mode": None, "documents": "joined"}
+    return Paper(
+        format=format, adapted=adapted, bits_per_hidden_byte=bits, bits_saved_by_source=None, **counts, **about
+    )  # type: ignore[arg-type]
+
+
 def test_the_exam_comes_into_the_run_that_was_trained(server: WandbServer, tmp_path: Path) -> None:
     run = begin(tmp_path / "grid" / "cell", grid="rates")
     tracked = tracking_of(run)
     train_on(run, tracked, range(1, 6))
     tracked.finish()
-    paper = {"format": "sentinels", "rate": 0.15, "adapted": False, "seen": True, "exact_spans": 0.25}
-    papers = [
-        {**paper, "bits_per_hidden_byte": 2.0},
-        {**paper, "format": "one_mask", "seen": False, "bits_per_hidden_byte": 9.0},
-    ]
-    papers.append({**papers[1], "adapted": True, "bits_per_hidden_byte": 3.0})
-    (run / "exam.json").write_text(json.dumps({"settings": {}, "papers": papers}))
+    bits = [("sentinels", False, 8.0), ("sentinels", True, 2.0), ("one_mask", False, 9.0), ("one_mask", True, 3.0)]
+    papers = tuple(paper(format, adapted=adapted, bits=left) for format, adapted, left in bits)
+    about = {"version": 1, "settings": {}, "data_fingerprint": "", "step": 5, "trained_at": None, "cost": {}}
+    exam = Exam(papers=papers, finished_at="", **about)  # type: ignore[arg-type]
+    (run / "exam.json").write_text(json.dumps(exam.to_json()))
     publish_exam(run)
     told = only(server)
     assert_once_upto(told, range(1, 6))
     assert told.summary["exam/bits_per_hidden_byte"] == 2.5
     assert told.summary["exam/one_mask_0.15_adapted/bits_per_hidden_byte"] == 3.0
-    assert [row[0] for row in told.table("exam/papers")["data"]] == ["sentinels", "one_mask", "one_mask"]
+    assert [row[0] for row in told.table("exam/papers")["data"]] == ["sentinels"] * 2 + ["one_mask"] * 2
     assert (told.about["jobType"], told.about["groupName"]) == ("pretrain", "bart_infill")
     assert told.history[-1]["tokens"] == 50
 

@@ -135,7 +135,8 @@ def exam_point(folder: Path, after: Point) -> Point | None:
     file = folder / "exam.json"
     if not file.exists():
         return None
-    papers = json.loads(file.read_text())["papers"]
+    exam = json.loads(file.read_text())
+    papers = exam["papers"]
     columns = list(dict.fromkeys(name for paper in papers for name in paper))
     table = Table(columns, [[paper.get(name) for name in columns] for paper in papers])
     values = {
@@ -144,15 +145,9 @@ def exam_point(folder: Path, after: Point) -> Point | None:
         for score in ("bits_per_hidden_byte", "exact_spans")
         if paper.get(score) is not None
     }
-    # A format that the run never saw counts as it does after its adaptation; a seen one has no adapted paper.
-    own = [p["bits_per_hidden_byte"] for p in papers if p["bits_per_hidden_byte"] is not None and _counts(p)]
-    if own:
-        values["exam/bits_per_hidden_byte"] = sum(own) / len(own)
+    if "bits_per_hidden_byte" in exam:
+        values["exam/bits_per_hidden_byte"] = exam["bits_per_hidden_byte"]
     return Point(step=after.step + 1, tokens=after.tokens, values=values, tables={"exam/papers": table})
-
-
-def _counts(paper: Row) -> bool:
-    return bool(paper["seen"] or paper["adapted"])
 
 
 def _name_of(paper: Row) -> str:

@@ -17,7 +17,7 @@ import yaml
 from corruptions import SpanCorruption
 from data_prep.errors import BadInput
 from data_prep.files import write_json
-from denoise.train.config import TRACKERS
+from denoise.train.config import TRACKERS, mode_of
 from denoise.train.run_folder import RunFolder
 from denoise.train.tracking.points import Point
 from denoise.train.tracking.server import Mode
@@ -104,11 +104,6 @@ class Tracker(ABC):
     @abstractmethod
     def finish(self, *, is_done: bool) -> None:
         """Close; `is_done` tells a run that ended from one that stopped and will go on."""
-
-
-def mode_of(tracking: str | bool) -> Mode:
-    """YAML reads an `off` without quotes as false."""
-    return ("auto" if tracking else "off") if isinstance(tracking, bool) else tracking  # type: ignore[return-value]
 
 
 def check_installed(names: Sequence[str]) -> None:

@@ -76,8 +76,9 @@ class Exam:
     """When it was written."""
 
     def to_json(self) -> dict[str, Any]:
-        """As exam.json has it."""
-        return dataclasses.asdict(self)
+        """As exam.json has it: the fields, and the score, for readers who do not know which papers count."""
+        score = {"bits_per_hidden_byte": self.bits_per_hidden_byte} if self.papers else {}
+        return {**dataclasses.asdict(self), **score}
 
     @property
     def bits_per_hidden_byte(self) -> float:

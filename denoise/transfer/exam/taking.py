@@ -225,6 +225,7 @@ class Sitting:
             content = json.loads((self.folder / PART_FILE).read_text(encoding="utf-8"))
             papers, cost = [Paper(**paper) for paper in content["papers"]], dict(content["cost"])
             before: Any = {**content, "papers": [], "cost": {}, "finished_at": ""}
+            before.pop("bits_per_hidden_byte", None)  # of the papers, which are put aside here
         except (OSError, ValueError, TypeError, KeyError):
             return
         if before == json.loads(json.dumps({**self.exam().to_json(), "papers": [], "cost": {}, "finished_at": ""})):
