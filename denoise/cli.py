@@ -1,5 +1,5 @@
 """The commands: denoise prepare | clean | tokenizer | tokens | explore | train | grid | report | compare | exam |
-dashboard | generate | export | demo | doctor | replay | new-corruption.
+finetune | dashboard | generate | export | demo | doctor | replay | new-corruption.
 
 A command is a function or a frozen dataclass of options; whatever is heavy is imported inside it, so that help
 comes at once.
@@ -26,6 +26,7 @@ from denoise.study_commands import compare, report
 from denoise.train.processes import is_first_process
 from denoise.train.tracking.command import dashboard
 from denoise.transfer.exam.command import exam
+from denoise.transfer.finetune.command import finetune
 
 if TYPE_CHECKING:
     from denoise.train.config import RunConfig
@@ -149,6 +150,7 @@ COMMANDS: dict[str, Callable[[Arguments], int | None]] = {
     "report": report,
     "compare": compare,
     "exam": exam,
+    "finetune": finetune,
     "dashboard": dashboard,
     "generate": generate,
     "export": export,

@@ -12,6 +12,7 @@ from torch import Tensor
 from denoise.feed.batch import IGNORED, Batch
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.train.scores import Scores, score
+from denoise.transfer.training import on
 
 
 class Marks(NamedTuple):
@@ -64,9 +65,3 @@ def mark(model: EncoderDecoder, batches: Iterable[Batch], token_bytes: Tensor) -
         num_exact = num_exact + (num_wrong == 0).sum()
         num_spans += spots.num_spans
     return Marks(scores, num_spans, int(num_exact))
-
-
-def on(device: torch.device, batch: Batch) -> Batch:
-    """The batch with its tensors on a device."""
-    moved = {name: value.to(device) for name, value in batch._asdict().items() if isinstance(value, Tensor)}
-    return batch._replace(**moved)  # type: ignore[arg-type]  # the counts, which are no tensor, stay

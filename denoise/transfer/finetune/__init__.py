@@ -1,0 +1,1 @@
+"""A pretrained model learns labelled tasks, text to text, beside the same model from fresh weights."""
