@@ -18,7 +18,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/.tested: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,hub,crawl,cluster,detectors,tensorboard,trackio]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test,hub,tasks,crawl,cluster,detectors,tensorboard,trackio]'
 	@touch $@
 
 demo: $(VENV)/.installed  ## the default corpus, three objectives, one report; DEMO="--budget_tokens 500000" for less

@@ -24,6 +24,7 @@ class BadInput(ValueError):
         ├── BadCheckpoint, Diverged                 denoise.train          no whole checkpoint; a loss gone astray
         ├── BadGrid, BadPlan, NoLocks, WorkersEnd   denoise.grid           no cells; nothing begun; locks without effect
         ├── BadSlurm                                denoise.grid           no Slurm, refused or lost jobs
+        ├── BadTask                                 denoise.transfer       no such task; its files missing or wrong
         ├── BadFolder                               denoise.study          no runs
         ├── BadName                                 denoise.new_corruption no name for a module, or a taken one
         └── BadUsage                                denoise.command_line   unknown options, wrong types

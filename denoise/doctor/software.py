@@ -22,6 +22,7 @@ EXTRAS = {
     "cluster": "cleaning and grids on many machines",
     "detectors": "other detectors of languages",
     "hub": "checkpoints to and from transformers",
+    "tasks": "scores and baselines of labelled tasks",
     "tensorboard": "TensorBoard as a dashboard",
     "trackio": "trackio as a dashboard",
 }

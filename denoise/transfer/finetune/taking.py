@@ -19,6 +19,7 @@ from denoise.transfer.finetune.command import ADVICE
 from denoise.transfer.finetune.config import BadFinetuning, FinetuneConfig
 from denoise.transfer.finetune.learning import Learning, Lesson
 from denoise.transfer.finetune.results import is_finetuned, path_of, write_finetuned
+from denoise.transfer.tasks.checks import questions_of
 from denoise.transfer.tasks.registry import task_named
 
 
@@ -68,8 +69,8 @@ def take(
             task=task,
             config=config,
             tokenizer=trained.tokenizer,
-            train=task.questions("train", task_data),
-            scored=task.questions(task.scored_on, task_data),
+            train=questions_of(task, "train", task_data),
+            scored=questions_of(task, task.scored_on, task_data),
         )
         learning = Learning(lesson=lesson, model=model.to(device), device=device, seed=seed)
         learning.learn()

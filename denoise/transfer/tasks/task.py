@@ -41,7 +41,11 @@ class Question:
     """What the decoder says, in turn. A task with a label a word has a slot a word, behind the word; every other task
     has one slot with nothing given."""
     golds: tuple[str, ...] = ()
-    """All right answers, where there is more than the one that is trained on."""
+    """What answers are held against where it is not what is trained on: all right answers, or a score before it was
+    rounded."""
+    texts: tuple[str, ...] = ()
+    """The texts that the source is made of, in its order, for baselines that need no model; a passage that holds the
+    answer is the last. Left out: the source is one text."""
 
     @property
     def said(self) -> tuple[str, ...]:
@@ -57,7 +61,7 @@ class Task(ABC):
     """
 
     name: str
-    """Short name, such as sst2: of its folder and its column."""
+    """Short name, such as sst2: of its folder and its column, and the first word of its sources."""
     title: str = ""
     """Its name in tables; left out: `name`."""
     labels: tuple[str, ...] = ()
@@ -68,7 +72,11 @@ class Task(ABC):
     scored_on: Split = "dev"
     """The split that is scored: test where its labels are public."""
     split_note: str = ""
-    """How the data were split, where there is no official split."""
+    """How the data were split where there is no official split, and what else a reader of its scores should know."""
+    language: str = "en"
+    """Two-letter code of its texts: where words and sentences end. Only zh has words of one character."""
+    home: str = ""
+    """Where its files can be had, for the message that says they are missing."""
 
     @abstractmethod
     def questions(self, split: Split, folder: Path) -> list[Question]:
