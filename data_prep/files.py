@@ -7,7 +7,7 @@ import json
 import os
 import platform
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,9 @@ def write_whole(path: Path, content: str | bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = error.filename or str(path)  # a full disk does not say what was written
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -87,8 +90,9 @@ def only_one(folder: Path) -> Iterator[None]:
             raise InUse(
                 f"{folder} is in use by another denoise process ({who}); wait for it, end it, or choose another folder"
             ) from None
-        os.ftruncate(lock, 0)
-        os.pwrite(lock, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
+        with suppress(OSError):  # on a full disk nobody learns who it is
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"process {os.getpid()} on {platform.node()}\n".encode(), 0)
         yield
     finally:
         if lock in _locks:

@@ -130,13 +130,13 @@ def train_unless_stopped(arguments: Arguments, stopping: Stopping) -> None:
         print_dry_run(dry_run(config, measure=values.measure), folder, changed, console)
         return
     if run.is_done:
-        console.print(f"{folder} is done already", highlight=False, soft_wrap=True)
+        console.print(f"{folder} is done already", highlight=False, soft_wrap=True, markup=False)
         return
     TokenStore.open(config.data)  # unusable data is told before torch is waited for
     from denoise.train.pretrain import pretrain
 
     pretrain(config, folder, resolved=plain_values, console=console, stopping=stopping)
-    console.print(f"run: {folder}", highlight=False, soft_wrap=True)
+    console.print(f"run: {folder}", highlight=False, soft_wrap=True, markup=False)
 
 
 COMMANDS: dict[str, Callable[[Arguments], int | None]] = {

@@ -40,8 +40,8 @@ def exit_code_of(work: Callable[[], int]) -> int:
 
 
 def _sentence(error: BaseException) -> str:
-    if isinstance(error, OSError) and error.filename:
+    if isinstance(error, OSError) and error.strerror:
         is_about_writing = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES)
         advice = "; free some space, or choose a folder that can be written to" if is_about_writing else ""
-        return f"{error.filename}: {error.strerror}{advice}"
+        return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}{advice}"
     return str(error)

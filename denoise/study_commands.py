@@ -38,7 +38,7 @@ def report(arguments: Arguments) -> None:
     if values.form:
         _put("\n".join(_writer(values.form)(table) for table in shown), values.out)
         return
-    page = write_report(folder, Path(values.out) if values.out else None, values.threshold)
+    page = write_report(folder, Path(values.out) if values.out else None, values.threshold, values.interval)
     _print(shown if values.tables else shown[:1])
     print(f"{verdict(runs, values.interval)}\n\nreport: {page}")
 

@@ -14,6 +14,7 @@ import pytest
 
 from data_prep.files import write_whole
 from data_prep.pipeline import PrepareConfig, prepare
+from denoise.ending import exit_code_of
 from tests.conftest import documents
 from tests.denoise.test_resume import TINY
 
@@ -124,10 +125,20 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="No space left") as refused:
         write_whole(path, "new")
+    assert refused.value.filename == str(path)
     assert path.read_text() == "old"
     assert [file.name for file in tmp_path.iterdir()] == ["done.json"]
+
+
+def test_a_full_disk_is_told_with_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    def work() -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    assert exit_code_of(work) == 2
+    advice = "free some space, or choose a folder that can be written to"
+    assert capsys.readouterr().err == f"denoise: No space left on device; {advice}\n"
 
 
 @pytest.mark.slow

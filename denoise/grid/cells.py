@@ -139,11 +139,24 @@ def _check_cells(cells: list[Any], file: Path) -> None:
     if any(not isinstance(cell, dict) or "strategy" not in cell for cell in cells):
         raise BadGrid(f"{file}: every cell needs a strategy, its short name")
     for cell in cells:
+        _check_words(cell, file)
         varied = cell.get("vary") or {}
         if not isinstance(varied, dict) or not all(isinstance(values, list) and values for values in varied.values()):
             raise BadGrid(f"{file}: vary of {cell['strategy']} must map each option to a list of values")
         if "seed" in {*cell, *varied}:
             raise BadGrid(f"{file}: {cell['strategy']} has a seed of its own; seeds are paired: name them in seeds")
+
+
+def _check_words(cell: Mapping[Any, Any], file: Path) -> None:
+    """YAML reads `3:` as a number and `on:` as true."""
+    for name in ("strategy", "label"):
+        value = cell.get(name, cell["strategy"])
+        if not isinstance(value, str | int | float) or not str(value).strip():
+            raise BadGrid(f"{file}: the {name} of a cell is {value!r}; give it a name")
+    varied = cell.get("vary")
+    keys = [*cell, *(varied if isinstance(varied, dict) else ())]
+    if others := [key for key in keys if not isinstance(key, str)]:
+        raise BadGrid(f"{file}: {cell['strategy']} has the key {others[0]!r}, which is no option; put a name in quotes")
 
 
 def _check_seeds(seeds: Any, file: Path) -> None:

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import platform
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,9 @@ class Claim:
     def tell(self, **about: Any) -> None:
         """Leave word for people who look at the folder."""
         content = json.dumps({**about, "host": platform.node()}).encode()
-        os.ftruncate(self.descriptor, 0)
-        os.pwrite(self.descriptor, content, 0)
+        with suppress(OSError):  # a full disk keeps no word, but the cell that was started must be waited for
+            os.ftruncate(self.descriptor, 0)
+            os.pwrite(self.descriptor, content, 0)
 
     def release(self) -> None:
         """Let go of it; a process that inherited it still holds it."""

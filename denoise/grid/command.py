@@ -102,7 +102,7 @@ def grid(arguments: Sequence[str]) -> None:
 def run_grid(
     file: Path, folder: Path, overrides: Sequence[str], config: GridConfig, console: Console | None = None
 ) -> None:
-    """Run the chosen cells of a grid file and write the report. Raises BadInput if some of them failed, Stopped."""
+    """Run the chosen cells of a grid file and write the report. Raises BadInput if some are not done then, Stopped."""
     from rich.console import Console
 
     from denoise.grid.cells import exam_of
@@ -153,7 +153,7 @@ def _have_completed(folder: Path, config: GridConfig, console: Console) -> bool:
         jobs = fill_queue(folder, config.only, config.num_workers, config.sbatch, console)
         if not config.wait:
             if jobs:
-                console.print(advice(folder, jobs), highlight=False, soft_wrap=True)
+                console.print(advice(folder, jobs), highlight=False, soft_wrap=True, markup=False)
             return False
         wait(folder, config.only, jobs, live)
         return True
@@ -224,7 +224,7 @@ def _look_on(folder: Path, config: GridConfig, *, is_watched: bool, console: Con
         watch(folder, config.only, Live(folder, config.only, console, num_workers=config.num_workers))
     print_status(folder, read_plan(folder), config.only, console)
     if said := told_by_slurm(folder):
-        console.print(said, highlight=False, soft_wrap=True)
+        console.print(said, highlight=False, soft_wrap=True, markup=False)
 
 
 def _forgive(folder: Path, plan: Plan, cells: Sequence[Cell]) -> None:
@@ -252,7 +252,7 @@ def _tell_beginning(folder: Path, plan: Plan, names: Sequence[str], console: Con
     if stopped := named("stopped"):
         said.append(f"going on with {stopped}")
     for each in [*said, *notes(folder, plan, cells)]:
-        console.print(each, highlight=False, soft_wrap=True)
+        console.print(each, highlight=False, soft_wrap=True, markup=False)
 
 
 def _tell_end(folder: Path, plan: Plan, names: Sequence[str], console: Console) -> None:
@@ -262,13 +262,19 @@ def _tell_end(folder: Path, plan: Plan, names: Sequence[str], console: Console) 
 
     if any((folder / "wandb").glob("offline-run-*")):
         said = f"curves: denoise dashboard {folder}; to Weights & Biases: denoise dashboard {folder} --upload"
-        console.print(said, highlight=False, soft_wrap=True)
+        console.print(said, highlight=False, soft_wrap=True, markup=False)
     cells = [folder / name for name in names]
-    failed = [cell for cell in cells if not is_complete(cell, plan) and is_given_up(cell, plan)]
+    left = [cell for cell in cells if not is_complete(cell, plan)]
+    failed = [cell for cell in left if is_given_up(cell, plan)]
     for cell in failed:
         console.print(f"{cell.name} failed:\n{last_lines(cell)}", highlight=False, soft_wrap=True, markup=False)
     if failed:
         raise BadInput(
             f"{len(failed)} of {len(cells)} runs failed {plan.tries} times and are left alone; "
             f"see {failed[0] / 'log.txt'}, then run it again with --retry-failed"
+        )
+    if left:
+        raise BadInput(
+            f"{len(left)} of {len(cells)} runs are not done, for another `denoise grid` gave {folder} another plan: "
+            f"{', '.join(cell.name.rpartition('-')[0] for cell in left)}; the same command does them"
         )

@@ -26,6 +26,8 @@ class Estimate:
     """Seeds."""
     num_done: int
     """Of them finished."""
+    num_trained: int
+    """Of them trained, the exam taken or not."""
     tokens: int
     """Encoder and decoder tokens of each."""
     training_s: float | None
@@ -56,9 +58,10 @@ def print_estimate(cells: Sequence[Cell], folder: Path, plan: Plan, num_workers:
 def _sum(found: Sequence[Estimate], num_workers: int, plan: Plan) -> str:
     tokens = sum(each.tokens * each.num_cells for each in found)
     told = f"{sum(each.num_cells for each in found)} cells, {tokens:,} tokens in all"
-    left = [(each.num_cells - each.num_done, each.training_s) for each in found]
+    left = [(each.num_cells - each.num_trained, each.training_s) for each in found]
     if all(not number or seconds is not None for number, seconds in left):
-        rest_s = sum(number * (seconds or 0.0) for number, seconds in left) / num_workers
+        times_s = [seconds or 0.0 for number, seconds in left for _ in range(number)]
+        rest_s = max(sum(times_s) / num_workers, *times_s, 0.0)
         with_so_many = f"{num_workers} workers" if num_workers > 1 else "one worker"
         told += f"; about {in_time(rest_s)} of training left for {with_so_many}"
         told += ", if they do not slow each other down" if num_workers > 1 else ""
@@ -68,10 +71,10 @@ def _sum(found: Sequence[Estimate], num_workers: int, plan: Plan) -> str:
 def _estimate(cells: Sequence[Cell], folder: Path, plan: Plan) -> Estimate:
     strategy = cells[0].strategy
     states = [progress_of(folder / cell.folder_name, plan) for cell in cells]
-    done = [state for state in states if state.state == "done"]
+    trained = [state for state in states if state.state == "done" or state.is_in_exam]
     training_s: float | None
-    if done:
-        tokens, training_s = round(mean(state.tokens for state in done)), mean(state.elapsed_s for state in done)
+    if trained:
+        tokens, training_s = round(mean(state.tokens for state in trained)), mean(state.elapsed_s for state in trained)
         source = "finished cells"
     else:
         tokens, training_s = _measured(cells[0])
@@ -79,7 +82,8 @@ def _estimate(cells: Sequence[Cell], folder: Path, plan: Plan) -> Estimate:
     return Estimate(
         strategy=strategy,
         num_cells=len(cells),
-        num_done=len(done),
+        num_done=sum(state.state == "done" for state in states),
+        num_trained=len(trained),
         tokens=tokens,
         training_s=training_s,
         source=source,

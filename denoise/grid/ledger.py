@@ -43,7 +43,8 @@ def is_given_up(cell: Path, plan: Plan) -> bool:
 
 def num_failures(cell: Path) -> int:
     """How often it was begun and failed since it was last forgiven."""
-    return int(failure(cell).get("tries", 0))
+    tries = failure(cell).get("tries", 0)
+    return tries if isinstance(tries, int) else 1
 
 
 def failure(cell: Path) -> dict[str, Any]:

@@ -67,7 +67,9 @@ class Live:
             self._print(f"{now.name} {'goes on' if now.step else 'begins'}")
 
     def _at_work(self) -> list[str]:
-        rest_s = left_s(self.cells, self.num_workers)
+        # Others may be at work too, and all are where one only looks on.
+        num_workers = max(self.num_workers, sum(cell.state == "running" for cell in self.cells))
+        rest_s = left_s(self.cells, num_workers)
         whole = counts(self.cells) + (f"; about {in_time(rest_s)} of training left" if rest_s else "")
         return [*(line(cell) for cell in self.cells if cell.state == "running"), whole]
 

@@ -26,16 +26,18 @@ def counts(cells: Sequence[CellProgress]) -> str:
 def left_s(cells: Sequence[CellProgress], num_workers: int) -> float | None:
     """Seconds of training that the open cells take so many workers; None while no cell has told how long one takes.
 
-    A cell takes as long as others of its strategy, or else as the mean of all others.
+    A cell takes as long as others of its strategy, or else as the mean of all others. However many workers there are,
+    the whole takes as long as its longest cell.
 
     >>> done = CellProgress(folder_name="a-seed1-0", state="done", elapsed_s=60)
     >>> half = CellProgress(folder_name="a-seed2-1", state="running", elapsed_s=20, left_s=30)
-    >>> left_s([done, half, CellProgress(folder_name="b-seed1-2", state="missing")], 2)
-    42.5
+    >>> cells = [done, half, CellProgress(folder_name="b-seed1-2", state="missing")]
+    >>> left_s(cells, 1), left_s(cells, 2)
+    (85.0, 55.0)
     """
     took: dict[str, list[float]] = {}
     for cell in cells:
-        if cell.state == "done" and cell.elapsed_s:
+        if (cell.state == "done" or cell.is_in_exam) and cell.elapsed_s:
             took.setdefault(cell.strategy, []).append(cell.elapsed_s)
         elif cell.left_s is not None:
             took.setdefault(cell.strategy, []).append(cell.elapsed_s + cell.left_s)
@@ -50,7 +52,8 @@ def left_s(cells: Sequence[CellProgress], num_workers: int) -> float | None:
             return cell.left_s
         return max(0.0, mean(took.get(cell.strategy, [usual])) - cell.elapsed_s)
 
-    return sum(map(of, cells)) / max(num_workers, 1)
+    each_s = [of(cell) for cell in cells]
+    return max(sum(each_s) / max(num_workers, 1), *each_s)
 
 
 def in_time(seconds: float | None) -> str:

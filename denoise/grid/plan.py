@@ -48,8 +48,14 @@ def read_plan(folder: Path) -> Plan:
     path = folder / FILE
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return Plan(cells=tuple(values["cells"]), exam=values["exam"], tries=values["tries"])
+        return Plan(cells=tuple(map(_name, values["cells"])), exam=values["exam"], tries=int(values["tries"]))
     except FileNotFoundError:
         raise BadPlan(f"{folder} has no {FILE}: no grid was begun there; `denoise grid FILE` begins one") from None
     except (ValueError, KeyError, TypeError) as error:
         raise BadPlan(f"{path} is damaged; `denoise grid FILE` writes it anew") from error
+
+
+def _name(cell: object) -> str:
+    if not isinstance(cell, str) or cell != Path(cell).name:
+        raise ValueError(f"{cell!r} is no name of a folder")
+    return cell

@@ -13,6 +13,7 @@ from denoise.grid.plan import Plan
 from denoise.grid.stages import is_trained
 
 _TAIL_BYTES = 8192
+_COUNTS = ("step", "num_steps", "tokens", "elapsed_s")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +96,7 @@ def _train_rows(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:
             tail = file.read()
     except OSError:
         return {}, {}
-    rows = [row for line in [first, *tail.split(b"\n")] if (row := _row(line)).get("kind") == "train"]
+    rows = [row for line in [first, *tail.split(b"\n")] if (row := _row(line)).get("kind") == "train" and "step" in row]
     return (rows[0], rows[-1]) if rows else ({}, {})
 
 
@@ -104,7 +105,7 @@ def _row(line: bytes) -> dict[str, Any]:
         row = json.loads(line)
     except ValueError:  # torn, or cut by where the tail begins
         return {}
-    return row if isinstance(row, dict) else {}
+    return row if isinstance(row, dict) and all(isinstance(row.get(key, 0), int | float) for key in _COUNTS) else {}
 
 
 def _values(path: Path) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from denoise.grid.plan import Plan
+from denoise.grid.plan import BadPlan, Plan
 
 if TYPE_CHECKING:
     from denoise.transfer.exam.config import ExamConfig
@@ -35,10 +35,14 @@ def is_examined(cell: Path, plan: Plan) -> bool:
 
 
 def exam_of(settings: Mapping[str, Any]) -> ExamConfig:
-    """The exam of a plan, from all its settings."""
+    """The exam of a plan, from all its settings. Raises BadPlan for those that only another version knows."""
     from denoise.transfer.exam.config import ExamConfig
 
-    return ExamConfig(**settings)
+    try:
+        return ExamConfig(**settings)
+    except TypeError as error:
+        told = f"the plan asks for an exam of another version ({error})"
+        raise BadPlan(f"{told}; `denoise grid FILE` writes it anew") from None
 
 
 def exam_settings(given: Mapping[str, Any]) -> dict[str, Any]:

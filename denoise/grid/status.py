@@ -35,7 +35,7 @@ def print_status(folder: Path, plan: Plan, only: Sequence[str], console: Console
     with_so_many = f" with {num_running} at work" if num_running else " one after another"
     told = f"; about {in_time(rest_s)} of training left{with_so_many}" if rest_s else ""
     for said in (counts(cells) + told, *notes(folder, plan, cells)):
-        console.print(said, highlight=False, soft_wrap=True)
+        console.print(said, highlight=False, soft_wrap=True, markup=False)
 
 
 def notes(folder: Path, plan: Plan, cells: Sequence[CellProgress]) -> list[str]:

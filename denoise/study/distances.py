@@ -8,7 +8,9 @@ from typing import Any
 
 from denoise.study.chart_specs import colour, look, shown_of
 from denoise.study.charts import Figure, short
+from denoise.study.intervals import Method
 from denoise.study.measures import ranking
+from denoise.study.results import about
 from denoise.study.runs import Run
 from denoise.study.statistics import by_strategy, difference, over_seeds
 
@@ -16,7 +18,7 @@ ROW_PX = 30
 """Height of a strategy's row."""
 
 
-def distances(runs: Sequence[Run]) -> Figure | None:
+def distances(runs: Sequence[Run], method: Method = "t") -> Figure | None:
     """Differences from ★ paired by seed, the best on top; None where fewer than two strategies can be compared."""
     strategies = by_strategy(runs)
     star = next((s for s in strategies if s.is_baseline), None)
@@ -26,7 +28,7 @@ def distances(runs: Sequence[Run]) -> Figure | None:
         return None
     rows: list[dict[str, Any]] = []
     for number, strategy in enumerate(strategies, start=1):
-        gap = None if strategy is star else difference(strategy, star, by.measure)
+        gap = None if strategy is star else difference(strategy, star, by.measure, method)
         if gap is None or not math.isfinite(gap.mean):
             continue
         row: dict[str, Any] = {"strategy": strategy.name, "label": f"{number}  {strategy.label}", "y": short(gap.mean)}
@@ -41,7 +43,7 @@ def distances(runs: Sequence[Run]) -> Figure | None:
         name="distances",
         title=f"Distance from ★ {star.label}",
         unit=by.unit,
-        note=f"Difference paired by seed, and the 95 % t-interval of its mean; left of 0 is better than ★, which has "
+        note=f"Difference paired by seed, and {about(method)}; left of 0 is better than ★, which has "
         f"{at_star.mean:.3f}. An interval that holds 0 does not tell the two apart.",
         specs={"tokens": spec},
         datasets={"main": rows},

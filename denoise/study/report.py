@@ -18,20 +18,22 @@ from data_prep.files import write_whole
 from denoise.study import sections
 from denoise.study.charts import Figure, Rows, figures
 from denoise.study.distances import distances
+from denoise.study.intervals import Method
 from denoise.study.reconstructions import reconstructions
 from denoise.study.runs import BadFolder, Run, read_grid
 
 
-def write_report(folder: Path, out: Path | None = None, threshold: float | None = None) -> Path:
+def write_report(folder: Path, out: Path | None = None, threshold: float | None = None, method: Method = "t") -> Path:
     """Write the report about a grid folder or a run folder and return its path.
 
     `out` is FOLDER/report.html unless given; what was there is replaced at once, when the page is whole.
-    `threshold` is what the table of efficiency asks for, in the ranking's unit, in place of what ★ reached.
+    `threshold` is what the table of efficiency asks for, in the ranking's unit, in place of what ★ reached; `method`
+    makes all intervals of differences.
     Raises BadFolder when there is no run in `folder`.
     """
     runs = read_grid(folder)
     out = out or folder / "report.html"
-    page = render(runs, folder.resolve().name, again=_command(folder), threshold=threshold)
+    page = render(runs, folder.resolve().name, again=_command(folder), threshold=threshold, method=method)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_whole(out, page)
@@ -48,16 +50,18 @@ def _command(folder: Path) -> str:
     return f"denoise train -c {folder}/config.yaml --run {folder}"
 
 
-def render(runs: Sequence[Run], name: str, again: str = "", threshold: float | None = None) -> str:
+def render(
+    runs: Sequence[Run], name: str, again: str = "", threshold: float | None = None, method: Method = "t"
+) -> str:
     """The whole page about some runs; `again` is the command that makes them, `threshold` as in `efficiency`."""
-    drawn, far = figures(runs), distances(runs)
+    drawn, far = figures(runs), distances(runs, method)
     is_grid = len(runs) > 1 or bool(runs[0].grid)
     title = runs[0].grid or name if is_grid else runs[0].label
     scripts = {"charts_library": charts_library(), "script": _part("page.js") + _part("report.js")}
     parts = {
         "title": escape(title),
         "kind": "Experiment grid" if is_grid else "Training run",
-        "contents": sections.whole_page(runs, drawn, far, again=again, threshold=threshold),
+        "contents": sections.whole_page(runs, drawn, far, again=again, threshold=threshold, method=method),
         "provenance": sections.provenance(runs),
         "style": _part("report.css"),
         "data": _json(_data(runs, [*drawn, *([far] if far else [])])),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -71,11 +71,12 @@ def read_run(folder: Path) -> Run:
         raise BadFolder(f"{folder} is not a folder; name a run folder or a grid folder")
     if not is_run(folder):
         raise BadFolder(f"{folder} holds no run: it has neither cell.json nor metrics.jsonl; name a run folder")
-    cell = _mapping(folder / "cell.json")
+    cell = _mapping(folder / "cell.json", counts=("seed",))
     logs = read_logs(folder)
     strategy = str(cell.get("strategy") or folder.resolve().name)
     exam = _exam(folder)
-    done, failed = _mapping(folder / "done.json"), _mapping(folder / "failed.json")
+    done = _mapping(folder / "done.json", counts=("step", "tokens", "elapsed_s"))
+    failed = _mapping(folder / "failed.json")
     seed = cell.get("seed")
     return Run(
         folder=folder,
@@ -87,7 +88,7 @@ def read_run(folder: Path) -> Run:
         state=_state(folder, bool(logs.train or logs.held_out)),
         config=_mapping(folder / "config.yaml"),
         environment=_mapping(folder / "environment.json"),
-        shapes=_mapping(folder / "shapes.json"),
+        shapes=_mapping(folder / "shapes.json", counts=("num_steps", "vocab_size", "flops", "num_parameters")),
         done=done,
         failure=str(failed.get("error") or ""),
         logs=logs,
@@ -116,7 +117,7 @@ def read_grid(folder: Path) -> list[Run]:
     plan = _mapping(folder / "grid.yaml")
     cells = variants(cell for cell in plan.get("cells") or [] if isinstance(cell, dict) and cell.get("strategy"))
     begun = _mapping(folder / "plan.json")
-    runs = _without_older(runs, begun.get("cells") or ())
+    runs = _with_the_star_of(begun.get("cells") or (), _without_older(runs, begun.get("cells") or ()))
     runs += _absent(runs, cells, plan, folder)
     runs = with_one_exam(runs, begun.get("exam"))
     order = {str(cell["strategy"]): place for place, cell in enumerate(cells)}
@@ -161,6 +162,12 @@ def _without_older(runs: list[Run], planned: Collection[str]) -> list[Run]:
     return [run if latest[run.strategy, run.seed] is run else replace(run, state="replaced") for run in runs]
 
 
+def _with_the_star_of(planned: Collection[str], runs: list[Run]) -> list[Run]:
+    """Where a planned run has a baseline it is the one: cells that a grid no longer has keep the star of their time."""
+    stars = {run.strategy for run in runs if run.is_baseline and run.folder.name in planned}
+    return [replace(run, is_baseline=run.strategy in stars) for run in runs] if stars else runs
+
+
 def _absent(runs: list[Run], cells: list[dict[str, Any]], plan: dict[str, Any], folder: Path) -> list[Run]:
     """Cells of the rectangle strategies × seeds that have no folder."""
     labels = {str(cell["strategy"]): str(cell.get("label") or cell["strategy"]) for cell in cells}
@@ -191,8 +198,8 @@ def _exam(folder: Path) -> Exam | None:
     return exam if exam and (exam.step, exam.trained_at) == trained_to(folder) else None
 
 
-def _mapping(path: Path) -> dict[str, Any]:
-    """A JSON or YAML file that holds a mapping; an absent file is an empty one."""
+def _mapping(path: Path, counts: Sequence[str] = ()) -> dict[str, Any]:
+    """A JSON or YAML file that holds a mapping, with numbers under some keys; an absent file is an empty one."""
     if not path.is_file():
         return {}
     try:
@@ -204,6 +211,9 @@ def _mapping(path: Path) -> dict[str, Any]:
         return {}
     if not isinstance(content, dict):
         raise BadFolder(f"{path} holds a {type(content).__name__}, not a mapping; mend it or take its run away")
+    wrong = [key for key in counts if not isinstance(content.get(key), int | float | None)]
+    if wrong:
+        raise BadFolder(f"{path}: {wrong[0]} is {content[wrong[0]]!r}, not a number; mend it or take its run away")
     return content
 
 

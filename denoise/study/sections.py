@@ -9,6 +9,7 @@ from denoise.study import made
 from denoise.study.chart_specs import dash
 from denoise.study.charts import Figure
 from denoise.study.heat import heat_maps
+from denoise.study.intervals import Method
 from denoise.study.measures import curve_fell, first_and_last_loss, minutes, ranking, tokens_read
 from denoise.study.noise import noise
 from denoise.study.page_tables import Numbers, badge, numbers_of, table_block
@@ -22,11 +23,17 @@ _AXES = {"tokens": "by tokens", "flops": "by FLOPs", "time": "by time"}
 
 
 def whole_page(
-    runs: Sequence[Run], lines: Sequence[Figure], far: Figure | None, *, again: str = "", threshold: float | None = None
+    runs: Sequence[Run],
+    lines: Sequence[Figure],
+    far: Figure | None,
+    *,
+    again: str = "",
+    threshold: float | None = None,
+    method: Method = "t",
 ) -> str:
     """All sections under the title, and links to them; `lines` are the learning curves, `far` the distances."""
     numbers = numbers_of(runs)
-    found = {table.name: table for table in tables(runs, threshold)}
+    found = {table.name: table for table in tables(runs, threshold, method)}
     matrix, by_rate = found.pop("matrix", None), found.pop("rates", None)
     spoken = reconstructions_frame() if any(run.logs.reconstructions for run in runs) else ""
     counted = noise(runs)
@@ -43,13 +50,13 @@ def whole_page(
     shown = [(name, title, html) for name, title, html in parts if html]
     links = "".join(f'<a href="#{name}">{title}</a>' for name, title, _ in shown)
     body = "".join(f'<section id="{name}"><h2>{title}</h2>{html}</section>' for name, title, html in shown)
-    return f'{_verdict(runs)}<nav aria-label="Contents">{links}</nav>{body}'
+    return f'{_verdict(runs, method)}<nav aria-label="Contents">{links}</nav>{body}'
 
 
-def _verdict(runs: Sequence[Run]) -> str:
+def _verdict(runs: Sequence[Run], method: Method) -> str:
     warned = "".join(f"<li>{escape(text)}</li>" for text in caveats(runs))
     listed = f"<ul>{warned}</ul>" if warned else ""
-    said = f'<section class="verdict" aria-label="Verdict"><p>{escape(verdict(runs))}</p>{listed}</section>'
+    said = f'<section class="verdict" aria-label="Verdict"><p>{escape(verdict(runs, method))}</p>{listed}</section>'
     return f'{said}<dl class="key-numbers">{key_numbers(runs)}</dl>'
 
 

@@ -52,6 +52,25 @@ def test_states_are_told_apart(tmp_path):
     assert read_run(running).state == "stopped"
 
 
+def test_a_run_that_is_trained_is_finished_though_its_exam_failed(tmp_path):
+    run = write_run(tmp_path / "a")
+    (run / "failed.json").write_text('{"error": "no memory", "exit_code": 1, "tries": 2}')
+    assert read_run(run).state == "finished"
+
+
+def test_variants_that_have_not_begun_are_missing(tmp_path):
+    write_grid(tmp_path)
+    varied = "{strategy: deshuffle, vary: {corruption.rate: [0.1, 0.2]}}"
+    (tmp_path / "grid.yaml").write_text(f"seeds: [1, 2]\ncells: [{{strategy: t5_span}}, {varied}]\n")
+    missing = [(run.strategy, run.seed) for run in read_grid(tmp_path) if run.state == "missing"]
+    assert missing == [
+        ("t5_span", 2),
+        *[(f"deshuffle-rate={rate}", seed) for rate in (0.1, 0.2) for seed in (1, 2)],
+        *[("bart_infill", 2), ("mass", 2)],
+    ]
+    assert texts(read_grid(tmp_path), "Seeds") == ["1 of 2", "0 of 2", "0 of 2", "1 of 2", "1 of 2"]
+
+
 def test_a_cell_without_a_folder_is_missing(tmp_path):
     write_grid(tmp_path, seeds=(1, 2))
     shutil.rmtree(tmp_path / "mass-seed2")
@@ -78,6 +97,16 @@ def test_of_two_runs_of_a_strategy_and_seed_the_later_counts(tmp_path):
     assert "<em>replaced</em>" in render(runs, "demo")
 
 
+def test_cells_that_a_grid_no_longer_has_keep_no_star(tmp_path):
+    write_grid(tmp_path, seeds=(1, 2))
+    planned = [f"{strategy}-seed1" for strategy in STRATEGIES]
+    for name in planned:  # seed 2 was left out, and another baseline chosen
+        about = json.loads((tmp_path / name / "cell.json").read_text())
+        (tmp_path / name / "cell.json").write_text(json.dumps({**about, "baseline": about["strategy"] == "mass"}))
+    (tmp_path / "plan.json").write_text(json.dumps({"cells": planned, "exam": None, "tries": 2}))
+    assert texts(read_grid(tmp_path), "Strategy") == ["MASS fragment ★", "BART text infilling", "T5 span corruption"]
+
+
 @pytest.mark.parametrize(("make", "words"), [(False, "is not a folder"), (True, "no folder in")])
 def test_a_folder_without_runs_is_refused_in_a_sentence(tmp_path, make, words):
     folder = tmp_path / "none"
@@ -100,6 +129,34 @@ def test_a_broken_cell_file_is_named(tmp_path):
     (tmp_path / "a" / "cell.json").write_text("{")
     with pytest.raises(BadFolder, match=r"cell\.json cannot be read"):
         read_grid(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("done.json", "", "cannot be read"),
+        ("done.json", '{"step": "x"}', "step is 'x', not a number"),
+        ("cell.json", '{"seed": "one"}', "seed is 'one', not a number"),
+        ("shapes.json", '{"num_steps": "many"}', "num_steps is 'many', not a number"),
+        ("environment.json", "[1]", "holds a list, not a mapping"),
+        ("config.yaml", "{", "cannot be read"),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named(tmp_path, file, content, words):
+    run = write_run(tmp_path / "a")
+    (run / file).write_text(content)
+    with pytest.raises(BadFolder, match=re.escape(words)) as error:
+        read_grid(tmp_path)
+    assert str(run / file) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("content", ["", "\n\n", '{"kind": "train", "step": "a", "loss": {}}\n[]\n'])
+def test_a_log_of_nothing_readable_is_an_empty_one(tmp_path, content):
+    run = write_run(tmp_path / "a", upto=0.5)
+    (run / "metrics.jsonl").write_text(content)
+    found = read_run(run)
+    assert (found.logs.train, found.logs.held_out, found.state) == ((), (), "missing")
+    render([found], "a")
 
 
 def test_text_from_a_corpus_cannot_become_markup(tmp_path):

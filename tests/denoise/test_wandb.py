@@ -320,6 +320,17 @@ def test_the_tables_of_a_grid_are_an_artifact(server: WandbServer, tmp_path: Pat
     assert (only(server).project, only(server).about["jobType"]) == ("rates", "tables")
 
 
+@pytest.mark.parametrize(("file", "damage"), [("config.yaml", ""), ("config.yaml", "{"), ("cell.json", "{")])
+def test_a_damaged_run_costs_only_its_dashboards(tmp_path: Path, file: str, damage: str) -> None:
+    run = begin(tmp_path / "grid" / "cell", grid="rates", tracking="offline")
+    (run / "exam.json").write_text('{"papers": []}')
+    (run / file).write_text(damage)
+    said: list[str] = []
+    publish_exam(run, said.append)
+    publish_tables(run.parent, [run / "exam.json"], said.append)
+    assert len(said) == 2 and all("for a file of the run is damaged" in line for line in said)
+
+
 def test_runs_that_are_not_tracked_have_no_exam_and_no_tables_anywhere(server: WandbServer, tmp_path: Path) -> None:
     run = begin(tmp_path / "grid" / "cell", grid="rates", tracking="off")
     (run / "exam.json").write_text('{"papers": []}')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,10 +18,10 @@ import pytest
 from denoise import cli
 from denoise.ending import exit_code_of
 from denoise.grid import cell
-from denoise.grid.cells import BadGrid, exam_of
+from denoise.grid.cells import BadGrid, cells_of, exam_of
 from denoise.grid.claim import Claim
 from denoise.grid.ledger import state_of
-from denoise.grid.plan import Plan
+from denoise.grid.plan import BadPlan, Plan
 from denoise.stopping import REQUEUE, Stopped, Stopping
 from denoise.train.tracking import after
 from tests.grid.fake_cells import lay_out
@@ -91,6 +92,14 @@ def test_another_exam_is_taken_on_the_weights_that_are_there(folder: Path, did: 
     assert did == ["train a0", "examine a0 in 8", "show a0", "examine a0 in 9", "show a0"]
 
 
+def test_an_exam_that_another_version_planned_is_one_sentence(folder: Path, did: list[str]) -> None:
+    plan = lay_out(folder, exam={**FakeExamConfig().settings(), "num_pages": 3})
+    assert main(folder, plan) == 2 and did == ["train a0"]
+    (folder / plan.cells[0] / "exam.json").write_text("{}")
+    with pytest.raises(BadPlan, match=r"an exam of another version .*num_pages"):
+        state_of(folder / plan.cells[0], plan)
+
+
 def test_a_grid_without_an_exam_ends_with_training(folder: Path, did: list[str]) -> None:
     plan = lay_out(folder)
     main(folder, plan)
@@ -144,6 +153,23 @@ def test_the_exam_of_a_grid_file_is_given_whole_to_the_plan(tmp_path: Path, did:
     assert exam_in(tmp_path, "exam: false") is None
     assert exam_in(tmp_path, "exam: true") == {"rates": [0.15], "num_windows": 8}
     assert exam_in(tmp_path, "exam: {rates: [0.5, 0.2]}") == {"rates": [0.5, 0.2], "num_windows": 8}
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("{strategy: a, 3: 4}", "a has the key 3, which is no option"),
+        ("{strategy: a, vary: {on: [1]}}", "a has the key True, which is no option"),
+        ("{strategy: ' '}", "the strategy of a cell is ' '; give it a name"),
+        ("{strategy: [a]}", "the strategy of a cell is ['a']; give it a name"),
+        ("{strategy: a, label: }", "the label of a cell is None; give it a name"),
+    ],
+)
+def test_words_that_yaml_does_not_read_as_words_are_refused(tmp_path: Path, cell: str, words: str) -> None:
+    path = tmp_path / "grid.yaml"
+    path.write_text(f"budget: {{steps: 3}}\ncells: [{cell}]\n")
+    with pytest.raises(BadGrid, match=re.escape(words)):
+        cells_of(path, cli.resolved)
 
 
 def test_an_exam_that_is_none_is_refused(tmp_path: Path, did: list[str]) -> None:

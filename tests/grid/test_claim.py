@@ -33,6 +33,17 @@ def test_whoever_looks_takes_nothing_and_learns_who_holds_it(tmp_path: Path) -> 
     assert Claim.take(tmp_path) is not None
 
 
+def test_on_a_full_disk_a_cell_is_held_without_a_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def pwrite(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with Claim.take(tmp_path) or pytest.fail("not taken") as claim:
+        claim.tell(worker=12)
+        monkeypatch.setattr("denoise.grid.claim.os.pwrite", pwrite)
+        claim.tell(worker=13)
+        assert holder(tmp_path) == {} and Claim.take(tmp_path) is None
+
+
 def test_a_claim_outlives_the_worker_in_the_process_that_inherited_it(tmp_path: Path) -> None:
     claim = Claim.take(tmp_path)
     assert claim is not None
@@ -93,6 +104,11 @@ def test_a_file_system_without_locks_is_refused(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(locks.fcntl, "flock", flock)
     assert "No locks available" in refusal(tmp_path)
+
+
+def test_locks_that_outlive_all_who_held_them_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(locks, "_is_free", lambda path: False)
+    assert "a lock outlives all its processes" in refusal(tmp_path)
 
 
 def test_locks_that_die_with_the_process_that_took_them_are_refused(

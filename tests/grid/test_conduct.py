@@ -9,11 +9,14 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
+from denoise.grid import conduct
 from denoise.grid.claim import Claim, holder
 from denoise.grid.executor import LocalWorkers, WorkersEnd, share
 from denoise.grid.ledger import failure
@@ -80,6 +83,88 @@ def test_each_worker_has_its_gpu_and_its_share_of_the_cores(folder: Path, monkey
 def test_one_worker_has_all_cores() -> None:
     assert share(0, 1, [], environ={}) == {}
     assert share(2, 3, ["0", "1"], environ={})["CUDA_VISIBLE_DEVICES"] == "0"
+
+
+def test_more_workers_than_cores_have_one_thread_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("denoise.grid.executor.num_cores", lambda: 3)
+    assert share(0, 8, [], environ={}) == {"OMP_NUM_THREADS": "1"}
+
+
+class Staff:
+    """Workers of whom only the number is known."""
+
+    def __init__(self, num_at_work: int, num_wanted: int) -> None:
+        self.num_wanted = num_wanted
+        self.num_started = 0
+        self._num_at_work = num_at_work
+
+    def num_at_work(self) -> int:
+        return self._num_at_work
+
+    def start(self) -> None:
+        self.num_started += 1
+
+    def ask_to_stop(self) -> None: ...
+
+    def kill(self) -> None: ...
+
+
+@pytest.mark.parametrize(("num_at_work", "num_started"), [(1, 3), (2, 2), (3, 1), (4, 0)])
+def test_a_worker_is_started_for_each_free_cell_that_none_is_about_to_take(
+    folder: Path, num_at_work: int, num_started: int
+) -> None:
+    plan = lay_out(folder, 4)
+    with Claim.take(folder / plan.cells[0]) or pytest.fail("not taken"):
+        staff = Staff(num_at_work, num_wanted=8)
+        assert conduct._go_on(folder, ALL, staff)
+        assert staff.num_started == num_started
+
+
+def test_the_grid_goes_on_with_the_workers_that_were_not_stopped(folder: Path) -> None:
+    lay_out(folder, 2)
+    assert conduct._go_on(folder, ALL, Staff(1, num_wanted=0))
+    with pytest.raises(Stopped, match="all workers were stopped"):
+        conduct._go_on(folder, ALL, Staff(0, num_wanted=0))
+
+
+def test_whoever_watches_sees_the_cells_that_come_to_the_plan(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    both = lay_out(folder, 2)
+    Plan(cells=both.cells[:1]).write(folder)
+    looks = iter(both.cells)
+
+    def sleep(_: float) -> None:
+        both.write(folder)
+        (folder / next(looks) / "done.json").write_text("{}")
+
+    monkeypatch.setattr(conduct, "time", SimpleNamespace(sleep=sleep))
+    conduct.watch(folder, ALL, Live(folder, ALL, Console(quiet=True), num_workers=1))
+    assert list(looks) == []
+
+
+@pytest.mark.parametrize("exit_by", ["kill -9 $$", "exit 0"])
+def test_workers_that_are_killed_or_have_nothing_to_do_have_not_crashed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, exit_by: str
+) -> None:
+    lay_out(folder, 1)
+    monkeypatch.setattr("denoise.grid.executor.command", lambda *_: ["sh", "-c", exit_by])
+    workers = LocalWorkers(folder, ALL, num=1)
+    for _ in range(4):
+        workers.start()
+        until(lambda: workers.num_at_work() == 0)
+    assert workers.num_wanted == 1
+
+
+def test_a_cell_at_work_elsewhere_is_not_that_of_a_killed_worker(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = lay_out(folder, 1)
+    claim = Claim.take(folder / plan.cells[0])
+    assert claim is not None
+    # The same number on another machine: it does not have this worker's share of the cores.
+    told = f'echo "{{\\"worker\\": $$, \\"host\\": \\"elsewhere\\"}}" > {folder / plan.cells[0]}/claim; kill -9 $$'
+    monkeypatch.setattr("denoise.grid.executor.command", lambda *_: ["sh", "-c", told])
+    workers = LocalWorkers(folder, ALL, num=1)
+    workers.start()
+    until(lambda: (holder(folder / plan.cells[0]) or {}).get("host") == "elsewhere")
+    until(lambda: workers.num_at_work() == 0)
 
 
 def test_a_killed_worker_is_replaced_once_its_cell_has_ended(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,7 +287,8 @@ def test_what_happens_is_told_in_lines(folder: Path, monkeypatch: pytest.MonkeyP
     assert failure(bad)["tries"] == 2
 
 
-def test_in_a_terminal_each_cell_at_work_has_one_line(folder: Path) -> None:
+def shown_with_two_at_work(folder: Path, num_workers: int) -> str:
+    """A terminal's text of three cells, two of them held and in step 4 of 9, at a second a step."""
     plan = lay_out(folder, 3)
     for name in plan.cells[:2]:
         rows = [
@@ -213,13 +299,37 @@ def test_in_a_terminal_each_cell_at_work_has_one_line(folder: Path) -> None:
         (folder / name / "shapes.json").write_text('{"num_steps": 9}')
     claims = [Claim.take(folder / name) for name in plan.cells[:2]]
     said = io.StringIO()
-    live = Live(folder, ALL, Console(file=said, width=70, force_terminal=True, color_system=None), num_workers=2)
+    console = Console(file=said, width=70, force_terminal=True, color_system=None)
+    live = Live(folder, ALL, console, num_workers=num_workers)
     live.show(at_once=True)
     live.stop()
-    last = said.getvalue()
+    assert len(claims) == 2
+    return said.getvalue()
+
+
+def test_in_a_terminal_each_cell_at_work_has_one_line(folder: Path) -> None:
+    last = shown_with_two_at_work(folder, 2)
     assert last.count("a0-seed1: step 4/9, loss 1.000, 5 s left") == last.count("a1-seed1: step 4/9") >= 1
     assert "0 of 3 cells done, 2 running, 1 missing; about 10 s of training left" in last
-    assert len(claims) == 2
+
+
+def test_who_only_looks_on_counts_the_workers_that_he_sees(folder: Path) -> None:
+    assert "about 10 s of training left" in shown_with_two_at_work(folder, 1)
+
+
+def test_what_is_so_already_is_not_told_as_news(folder: Path) -> None:
+    plan = lay_out(folder, 4)
+    done, stopped, missing, other = (folder / name for name in plan.cells)
+    (done / "done.json").write_text("{}")
+    (stopped / "metrics.jsonl").write_text('{"kind": "train", "step": 4, "tokens": 4, "elapsed_s": 4, "loss": 1}\n')
+    said = io.StringIO()
+    live = Live(folder, ("a[0-2]*",), Console(file=said, width=70), num_workers=2)
+    live.show(at_once=True)
+    with ExitStack() as held:
+        for cell in (stopped, missing, other):
+            held.enter_context(Claim.take(cell) or pytest.fail("not taken"))
+        live.stop()
+    assert said.getvalue().splitlines() == ["a1-seed1 goes on", "a2-seed1 begins"]
 
 
 def test_a_grid_that_was_killed_leaves_its_cells_to_the_next(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

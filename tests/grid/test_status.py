@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,10 @@ from rich.console import Console
 from denoise.grid import status
 from denoise.grid.claim import Claim
 from denoise.grid.ledger import count_failure, state_of
+from denoise.grid.overview import left_s
 from denoise.grid.plan import Plan
-from denoise.grid.progress import progress_of
-from denoise.grid.status import notes, print_status
+from denoise.grid.progress import CellProgress, progress_of
+from denoise.grid.status import last_lines, notes, print_status
 from tests.grid.fake_cells import lay_out
 
 
@@ -70,6 +72,18 @@ def test_the_last_line_of_a_long_log_is_found(folder: Path) -> None:
     assert progress_of(cell, plan).step == 499
 
 
+@pytest.mark.parametrize("damage", ["", "[", '{"ste', "[1]", '{"step": "x"}', '{"tries": "x"}'])
+def test_a_damaged_file_of_a_cell_is_as_good_as_none(folder: Path, damage: str) -> None:
+    plan = lay_out(folder, 1)
+    cell = begin(folder / plan.cells[0])
+    for name in ("metrics.jsonl", "shapes.json", "failed.json", "environment.json"):
+        (cell / name).write_text(damage)
+    found = progress_of(cell, plan)
+    assert (found.state, found.step, found.num_steps) == ("stopped", 0, None)
+    (cell / "done.json").write_text(damage)
+    assert (progress_of(cell, plan).state, progress_of(cell, plan).tokens) == ("done", 0)
+
+
 def told(folder: Path, plan: Plan, *only: str) -> str:
     said = io.StringIO()
     print_status(folder, plan, only or ("*",), Console(file=said, width=160))
@@ -92,6 +106,38 @@ def test_the_table_says_all_of_it(folder: Path) -> None:
     assert "a0-seed1" not in told(folder, plan, "a[1-3]*")
 
 
+def test_cells_at_work_share_what_is_left_and_one_in_its_exam_has_no_training_left(folder: Path) -> None:
+    plan = lay_out(folder, 3, exam={"rates": [0.5]})
+    first, second, examined = (folder / name for name in plan.cells)
+    for cell in (first, second):
+        begin(cell, train_row(1, 1.0), train_row(5, 9.0))
+    finish(begin(examined, train_row(1, 1.0), train_row(20, 10.0)))
+    with ExitStack() as held:
+        for cell in (first, second, examined):
+            held.enter_context(Claim.take(cell) or pytest.fail("not taken"))
+        lines = told(folder, plan).splitlines()
+    assert lines[3].split()[:3] == ["a2-seed1", "running,", "exam"]
+    assert "0 of 3 cells done, 3 running; about 30 s of training left with 3 at work" in lines
+
+
+def test_a_cell_takes_as_long_as_its_strategy_does() -> None:
+    cells = [
+        CellProgress(folder_name="a-seed1-0", state="done", elapsed_s=60.0),
+        CellProgress(folder_name="b-seed1-0", state="done", elapsed_s=10.0),
+        CellProgress(folder_name="b-seed2-0", state="missing"),
+        CellProgress(folder_name="c-seed1-0", state="running", elapsed_s=50.0, is_in_exam=True),
+        CellProgress(folder_name="c-seed3-0", state="done", elapsed_s=70.0),
+    ]
+    assert left_s(cells, 1) == 10.0
+    assert left_s([*cells, CellProgress(folder_name="c-seed2-0", state="missing")], 1) == 70.0
+
+
+def test_of_a_failed_cell_the_last_lines_are_shown(folder: Path) -> None:
+    plan = lay_out(folder, 1)
+    count_failure(folder / plan.cells[0], "\n".join(f"line {number}" for number in range(12)), 1)
+    assert last_lines(folder / plan.cells[0]).split("\n") == [f"    line {number}" for number in range(2, 12)]
+
+
 @pytest.mark.parametrize(
     ("commit", "is_dirty", "said"),
     [
@@ -106,6 +152,7 @@ def test_cells_of_other_code_are_told(
 ) -> None:
     plan = lay_out(folder, 2)
     finish(folder / plan.cells[0], git_commit=commit, git_dirty=is_dirty)
+    (folder / plan.cells[1] / "environment.json").write_text('{"git_commit": "not finished", "git_dirty": false}')
     monkeypatch.setattr(status, "code_now", lambda: {"git_commit": "a" * 40, "git_dirty": False})
     found = " ".join(notes(folder, plan, status.look(folder, plan)))
     assert said in found and bool(said) == bool(found)

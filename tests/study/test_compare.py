@@ -2,6 +2,7 @@ import pytest
 
 from data_prep.errors import BadInput
 from denoise.study.compare import comparison, named_runs
+from denoise.study.results import about
 from denoise.study_commands import compare
 from tests.denoise.run_folders import write_grid
 from tests.study.examined import write_exam, write_examined_grid
@@ -80,6 +81,24 @@ def test_runs_of_different_exams_are_not_put_together(tmp_path):
     found = comparison(named_runs([f"{tmp_path}:t5_span", f"{tmp_path}:bart_infill", f"{tmp_path}:mass"]))
     assert rows(found, "scores")["Exam"][2] == "another exam"
     assert any("other settings" in caveat for caveat in found.caveats)
+
+
+def test_the_interval_that_was_asked_for_is_in_scores_and_verdict(tmp_path):
+    write_grid(tmp_path, seeds=(1, 2, 3))  # seed by seed 0.68, 0.70 and 0.72
+    runs = named_runs([f"{tmp_path}:t5_span", f"{tmp_path}:mass"])
+    for method, interval in (("t", "[0.650, 0.750]"), ("bootstrap", "[0.680, 0.720]")):
+        found = comparison(runs, method)
+        hidden = next(row for row in table(found, "scores").rows if row[0].text == "Own hidden text")
+        assert hidden[2].note == f"+0.700\n{interval}"
+        assert f"MASS fragment by 0.70 {interval.replace('0]', ']').replace('0,', ',')}" in found.verdict
+        assert about(method) in table(found, "scores").legend
+
+
+def test_own_losses_of_two_objectives_are_not_subtracted(tmp_path):
+    write_grid(tmp_path, seeds=(1, 2))
+    found = comparison(named_runs([f"{tmp_path}:t5_span", f"{tmp_path}:mass"]))
+    loss = next(row for row in table(found, "scores").rows if row[0].text == "Own held-out loss")
+    assert loss[2].note == "" and loss[2].low is None and loss[1].is_muted and loss[2].is_muted
 
 
 @pytest.mark.parametrize(

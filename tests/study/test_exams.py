@@ -1,8 +1,10 @@
 import json
+from dataclasses import replace
 
 import pytest
 
 from data_prep.errors import BadInput
+from denoise.study.exams import OTHER_SETTINGS, with_one_exam
 from denoise.study.results import results
 from denoise.study.runs import read_grid, read_run
 from denoise.study.tables import by_rate, matrix
@@ -22,9 +24,12 @@ def test_papers_are_read_from_the_run_folder(tmp_path):
 
 def test_a_broken_exam_is_named(tmp_path):
     run = write_examined_grid(tmp_path, seeds=(1,)) / "mass-seed1"
-    (run / "exam.json").write_text('{"papers": [{"format": "sentinels"}]}')
-    with pytest.raises(BadInput, match=r"exam\.json is no exam"):
-        read_run(run)
+    words = json.loads((run / "exam.json").read_text())
+    words["papers"][0]["bits_per_hidden_byte"] = "few"
+    for damage in ('{"papers": [{"format": "sentinels"}]}', json.dumps(words)):
+        (run / "exam.json").write_text(damage)
+        with pytest.raises(BadInput, match=r"exam\.json is no exam"):
+            read_run(run)
 
 
 def test_the_exam_of_earlier_weights_is_none(tmp_path):
@@ -50,6 +55,23 @@ def test_the_exam_that_the_plan_asks_for_counts_though_few_have_taken_it(tmp_pat
     write_exam(tmp_path / "mass-seed2", {"sentinels": 1.0}, settings=new)
     (tmp_path / "plan.json").write_text(json.dumps({"cells": [], "exam": new, "tries": 2}))
     assert texts(read_grid(tmp_path), "Exam") == ["another exam", "another exam", "1.000"]
+
+
+def test_an_exam_on_another_text_is_another_exam():
+    runs = [examined(name, 1, 2.0) for name in "abc"]
+    runs[1] = replace(runs[1], exam_text="1 def")
+    assert [(bool(run.exam), run.exam_note) for run in with_one_exam(runs)] == [
+        (True, ""),
+        (False, OTHER_SETTINGS),
+        (True, ""),
+    ]
+
+
+def test_where_an_exam_is_planned_and_none_has_taken_it_all_lack_it(tmp_path):
+    write_grid(tmp_path)
+    (tmp_path / "plan.json").write_text(json.dumps({"cells": [], "exam": SETTINGS, "tries": 2}))
+    told = "3 of 3 finished runs have not taken the exam and are not in its numbers"
+    assert any(caveat.startswith(told) for caveat in caveats(read_grid(tmp_path)))
 
 
 def test_finished_runs_without_an_exam_are_told_where_others_have_one(tmp_path):

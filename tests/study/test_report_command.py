@@ -80,6 +80,13 @@ def test_the_interval_may_be_the_bootstrap(grid, capsys):
     assert "95 % t-interval" in said[0] and "bootstrap interval" in said[1]
 
 
+def test_the_page_has_the_interval_that_was_asked_for(tmp_path):
+    write_grid(tmp_path, seeds=(1, 2, 3))
+    report([str(tmp_path), "--interval", "bootstrap"])
+    said = (tmp_path / "report.html").read_text(encoding="utf-8").replace(page.charts_library(), "")
+    assert said.count("95 % percentile bootstrap interval") > 2 and "t-interval" not in said
+
+
 def test_the_screen_shows_results_and_verdict_and_the_page_is_written(grid, capsys, monkeypatch):
     monkeypatch.setattr(page, "render", lambda *_, **__: "<html>")
     report([str(grid)])

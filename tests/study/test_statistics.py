@@ -6,8 +6,8 @@ import pytest
 
 from denoise.study.intervals import interval, t_quantile
 from denoise.study.measures import exact_spans, exam_bits, exam_bits_in, hidden_bits, ranking
-from denoise.study.results import results
-from denoise.study.statistics import as_good_as_best, best, by_strategy, difference
+from denoise.study.results import about, results
+from denoise.study.statistics import as_good_as_best, best, by_strategy, difference, two_sd
 from tests.denoise.run_folders import run_of
 from tests.study.examined import examined, papers
 
@@ -65,6 +65,28 @@ def test_pairing_takes_away_what_a_seed_does_to_all():
     assert not difference(b, baseline, exam_bits).holds_zero and difference(c, baseline, exam_bits).holds_zero
     # T5's rule looks at one seed's sd, so it cannot see it.
     assert {s.name for s in as_good_as_best([baseline, b, c], exam_bits)} == {"a", "b", "c"}
+
+
+def test_without_seeds_of_the_baseline_the_sd_is_pooled_over_all():
+    bits = {"a": (2.0,), "b": (1.0, 1.2), "c": (2.0, 2.1, 2.5)}  # variances 0.02 and 0.07, of 1 and 2 degrees
+    strategies = by_strategy(run_of(name, seed, x) for name, xs in bits.items() for seed, x in enumerate(xs))
+    assert two_sd(strategies, hidden_bits) == pytest.approx(2 * math.sqrt((0.02 + 2 * 0.07) / 3))
+
+
+def test_the_difference_from_the_best_stands_beside_that_from_the_baseline():
+    bits = {"a": (2.5, 2.6), "b": (2.0, 2.1), "c": (3.0, 3.1)}
+    runs = [run_of(name, seed, x) for name, xs in bits.items() for seed, x in enumerate(xs)]
+    assert [entry.text for entry in results(runs).column("Difference from ★")] == ["—", "−0.500", "+0.500"]
+    assert [entry.text for entry in results(runs).column("Difference from best")] == ["+0.500", "—", "+1.000"]
+
+
+def test_the_interval_that_was_asked_for_is_in_every_difference():
+    bits = {"a": (2.5, 2.6, 2.7), "b": (2.0, 2.2, 2.1)}
+    runs = [run_of(name, seed, x) for name, xs in bits.items() for seed, x in enumerate(xs)]
+    for title, place in (("Difference from ★", 1), ("Difference from best", 0)):
+        t, drawn = (results(runs, method).column(title)[place] for method in ("t", "bootstrap"))
+        assert t.low < drawn.low < drawn.high < t.high
+    assert results(runs, "bootstrap").legend.count(about("bootstrap")) == 1
 
 
 @pytest.mark.parametrize("freedom", [1, 2, 4, 9, 30])

@@ -112,6 +112,10 @@ def test_long_training_curves_are_thinned_without_losing_their_level():
         ([run_of("a", 1, None), run_of("b", 1, None)], "no common measure"),
         ([run_of("a", 1, 2.0), run_of("b", 1, 2.0, last=9.0)], "B did not learn"),
         (
+            [run_of("a", 1, 2.0), run_of("a", 2, 2.0, last=9.0)],
+            "A did not learn: the held-out loss did not fall in every",
+        ),
+        (
             [
                 *(run_of(name, seed, x + seed / 10) for name, x in (("a", 2.0), ("c", 3.0)) for seed in (1, 2, 3)),
                 *(run_of("b", seed, x) for seed, x in ((1, 2.12), (2, 2.19), (3, 2.32))),
@@ -152,6 +156,9 @@ def test_the_verdict_says_what_the_numbers_allow(runs, said):
             [replace(run_of(n, 1, 2.0), environment={"git_commit": n * 9}) for n in "ab"],
             "different commits of the code: aaaaaaaaa, bbbbbbbbb",
         ),
+        ([replace(run_of(n, 1, 2.0), environment={"device": n}) for n in "ab"], "different devices: a, b."),
+        ([replace(run_of(n, 1, 2.0), environment={"torch": n}) for n in "ab"], "different torch versions: a, b."),
+        ([*(run_of("a", s, 2.0) for s in (1, 2, 3)), run_of("b", 1, 2.0)], "fewer than three seeds"),
     ],
 )
 def test_the_caveats_say_what_the_numbers_do_not_allow(runs, said):
@@ -159,7 +166,8 @@ def test_the_caveats_say_what_the_numbers_do_not_allow(runs, said):
 
 
 def test_a_fair_grid_of_three_seeds_has_only_the_standing_caveats():
-    runs = [run_of(name, seed, 2.0) for name in "ab" for seed in (1, 2, 3)]
+    tokens = {"a": 1000, "b": 1010}  # whole batches
+    runs = [run_of(name, seed, 2.0, tokens=tokens[name]) for name in "ab" for seed in (1, 2, 3)]
     assert [caveat.split(" ")[0] for caveat in caveats(runs)] == ["The", "Bits"]
 
 
@@ -172,6 +180,13 @@ def test_losses_rank_what_was_trained_on_one_objective(other, is_ranked):
     said = " ".join(caveats(runs)) + results(runs).legend
     assert ("rank the objectives" not in said) is is_ranked
     assert ("hides its own share" not in said) is is_ranked
+
+
+@pytest.mark.parametrize("option", ["data", "source_len", "target_len", "num_held_out_windows"])
+def test_losses_over_other_targets_rank_nothing(option):
+    runs = [replace(run_of(name, 1, 2.0), config={"corruption": "SpanCorruption", option: name}) for name in "ab"]
+    assert "rank the objectives" in " ".join(caveats(runs)) and "rank the objectives" in results(runs).legend
+    assert all(entry.is_muted for entry in results(runs).column("Held-out loss"))
 
 
 NINE = {

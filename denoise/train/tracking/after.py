@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import yaml
@@ -12,7 +13,7 @@ from denoise.train.config import dashboards_of
 from denoise.train.run_folder import RunFolder
 from denoise.train.tracking.server import why_offline
 from denoise.train.tracking.tracker import About, project_name
-from denoise.train.tracking.tracking import Tracking
+from denoise.train.tracking.tracking import Tracking, in_words
 
 _UPLOAD_WITHIN_S = 600.0
 """How long an upload that was asked for may take to hand over one run."""
@@ -20,33 +21,35 @@ _UPLOAD_WITHIN_S = 600.0
 
 def publish_exam(folder: Path, tell: Callable[[str], None] = lambda line: None) -> None:
     """Show the exam of a finished run on the dashboards that the run was logged to, in the same run of each."""
-    names = _dashboards(folder)
-    if names:
-        tracking = Tracking(About.of_stored(folder), names, _troubles_only(tell))
-        tracking.go_on()
-        tracking.log_exam()
-        tracking.finish()
+    with _damage_told(folder, tell):
+        names = _dashboards(folder)
+        if names:
+            tracking = Tracking(About.of_stored(folder), names, _troubles_only(tell))
+            tracking.go_on()
+            tracking.log_exam()
+            tracking.finish()
 
 
 def publish_tables(folder: Path, files: Sequence[Path], tell: Callable[[str], None] = lambda line: None) -> None:
     """Keep the tables of a grid as an artifact in its project of Weights & Biases, if its cells are logged there."""
-    cells = [cell for cell in run_folders(folder) if "wandb" in _dashboards(cell)]
-    if not cells or not files:
-        return
-    about = About(
-        folder=folder,
-        home=folder,
-        project=project_name(folder.name),
-        group="",
-        name="tables",
-        job_type="tables",
-        tags=("tables",),
-        config={},
-        mode=About.of_stored(cells[0]).mode,
-    )
-    tracking = Tracking(about, ["wandb"], _troubles_only(tell))
-    tracking.log_files(f"{about.project}-tables".replace(" ", "-"), list(files))
-    tracking.finish()
+    with _damage_told(folder, tell):
+        cells = [cell for cell in run_folders(folder) if "wandb" in _dashboards(cell)]
+        if not cells or not files:
+            return
+        about = About(
+            folder=folder,
+            home=folder,
+            project=project_name(folder.name),
+            group="",
+            name="tables",
+            job_type="tables",
+            tags=("tables",),
+            config={},
+            mode=About.of_stored(cells[0]).mode,
+        )
+        tracking = Tracking(about, ["wandb"], _troubles_only(tell))
+        tracking.log_files(f"{about.project}-tables".replace(" ", "-"), list(files))
+        tracking.finish()
 
 
 def upload(folder: Path, tell: Callable[[str], None]) -> int:
@@ -74,6 +77,15 @@ def run_folders(folder: Path) -> Iterator[Path]:
     for path in (folder, *sorted(folder.glob("*/"))):
         if (path / "config.yaml").exists() and (path / "shapes.json").exists():
             yield path
+
+
+@contextmanager
+def _damage_told(folder: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """Within it a damaged file of a run costs only its dashboards: what they would be told lies in the folder."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, yaml.YAMLError) as error:
+        tell(f"{folder}: the dashboards are not told of it, for a file of the run is damaged ({in_words(error)})")
 
 
 def _dashboards(folder: Path) -> tuple[str, ...]:

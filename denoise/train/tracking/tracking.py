@@ -106,7 +106,7 @@ class Tracking:
         try:
             tracker = tracker_named(name, self.about)
         except Exception as error:  # any failure of a dashboard is only the dashboard's
-            self.tell(f"{name}: off, it could not be started ({_in_words(error)}); metrics.jsonl has everything")
+            self.tell(f"{name}: off, it could not be started ({in_words(error)}); metrics.jsonl has everything")
             return
         self._trackers.append(tracker)
         self.tell(tracker.hint)
@@ -137,7 +137,7 @@ class Tracking:
         except Exception as error:  # the run goes on without its dashboard
             if tracker in self._trackers:
                 self._trackers.remove(tracker)
-            self.tell(f"{type(tracker).__name__}: {_in_words(error)}; metrics.jsonl has everything")
+            self.tell(f"{type(tracker).__name__}: {in_words(error)}; metrics.jsonl has everything")
 
 
 def tracker_named(name: str, about: About) -> Tracker:
@@ -155,5 +155,6 @@ def tracker_named(name: str, about: About) -> Tracker:
     return TrackioRun(about)
 
 
-def _in_words(error: Exception) -> str:
+def in_words(error: Exception) -> str:
+    """The first line of an error, or its name if it says nothing."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -140,6 +140,8 @@ def exam_in(content: Any, path: Path) -> Exam:
     """The exam that plain values tell. Raises BadExam."""
     try:
         papers = tuple(Paper(**_known(Paper, paper)) for paper in content["papers"])
+        for paper in papers:  # a word in place of a number would be found only by the tables
+            float(paper.rate + paper.bits_per_hidden_byte + paper.exact_spans + (paper.bits_saved_by_source or 0.0))
         return Exam(**{**_known(Exam, content), "papers": papers})
     except (TypeError, KeyError, AttributeError) as error:
         raise BadExam(f"{path} is no exam of this version ({error}); delete it, and examine the run again") from None

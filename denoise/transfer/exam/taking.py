@@ -45,7 +45,7 @@ def take_exam(
     held = nullcontext(stopping) if stopping else Stopping(advice=ADVICE)
     with only_one(folder), held as stopping:
         if is_taken(folder, config):
-            console.print(f"{folder} has taken this exam", highlight=False, soft_wrap=True)
+            console.print(f"{folder} has taken this exam", highlight=False, soft_wrap=True, markup=False)
             return
         stopping.check(f"stopped before the exam of {folder}")
         sitting = Sitting.of(folder, config, data)
@@ -58,7 +58,7 @@ def take_exam(
         exam = sitting.exam()
         write_json(folder / FILE, exam.to_json())
         (folder / PART_FILE).unlink(missing_ok=True)
-    console.print(sitting.told(exam), highlight=False, soft_wrap=True)
+    console.print(sitting.told(exam), highlight=False, soft_wrap=True, markup=False)
 
 
 def demand_finished(folder: Path) -> int:

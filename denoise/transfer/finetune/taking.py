@@ -57,7 +57,9 @@ def take(
     held = nullcontext(stopping) if stopping else Stopping(advice=ADVICE)
     with only_one(run), held as stopping:
         if is_finetuned(run, config, task.name, seed, from_scratch=from_scratch):
-            console.print(f"{run} has learnt {task.name} with seed {seed}", highlight=False, soft_wrap=True)
+            console.print(
+                f"{run} has learnt {task.name} with seed {seed}", highlight=False, soft_wrap=True, markup=False
+            )
             return
         stopping.check(f"stopped before {task.name}")
         trained = load_trained(run, data)
@@ -78,4 +80,4 @@ def take(
         write_finetuned(path_of(run, task.name, seed, from_scratch=from_scratch), result)
     shown = ", ".join(f"{name} {value:.3f}" for name, value in result.scores.items())
     begun = "from scratch" if from_scratch else "fine-tuned"
-    console.print(f"{run}: {task.name}, {begun}, seed {seed}: {shown}", highlight=False, soft_wrap=True)
+    console.print(f"{run}: {task.name}, {begun}, seed {seed}: {shown}", highlight=False, soft_wrap=True, markup=False)
