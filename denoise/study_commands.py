@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from denoise.study.table import Table
 
 Arguments = Sequence[str]
+TABLES = "results, matrix, efficiency, rates, transfer, gained, outside, questions"
 
 
 def report(arguments: Arguments) -> None:
@@ -28,7 +29,7 @@ def report(arguments: Arguments) -> None:
     parser.add_argument("folder", help="Folder that `denoise grid` or `denoise train` wrote.")
     parser.add_argument("--out", help="File to write (default: report.html in the folder; a table goes to the screen).")
     _add_forms(parser, ("latex", "markdown", "csv"))
-    parser.add_argument("--tables", nargs="+", metavar="NAME", help="Only these: results, matrix, efficiency, rates.")
+    parser.add_argument("--tables", nargs="+", metavar="NAME", help=f"Only these: {TABLES}.")
     parser.add_argument("--threshold", type=float, help="Bits per hidden byte to reach (default: the end of ★).")
     _add_interval(parser)
     values = parser.parse_args(arguments)

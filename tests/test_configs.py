@@ -11,7 +11,7 @@ from data_prep.errors import BadInput
 from denoise import cli
 from denoise.command_line import corruption_in
 from denoise.config_files import configs
-from denoise.grid.cells import BadGrid, cells_of
+from denoise.grid.cells import BadGrid, cells_of, exam_of, transfer_of
 from denoise.grid.command import GridConfig, _cells
 from denoise.grid.folder import lay_out
 from denoise.grid.plan import Plan
@@ -56,6 +56,8 @@ def test_a_grid_loads(path: Path) -> None:
     assert len({cell.folder_name for cell in cells}) == len(cells)
     assert any(cell.is_baseline for cell in cells)
     assert len({cell.config["budget_tokens"] for cell in cells}) == 1
+    exam_of(path)
+    transfer_of(path, cells)
 
 
 GRID = """
@@ -175,7 +177,6 @@ def test_one_budget_counts_the_command_lines_before_the_grids_before_the_runs(tm
         ("cells: [{strategy: a}]\nbudget: {tokens: -1}", "give a number above 0"),
         ("budget: {tokens: 9}\ncells: [{strategy: a, budget_tokens: 8}]", "a has its own budget_tokens"),
         ("budget: {tokens: 9}\ncells: [{strategy: a, vary: {budget_steps: [8]}}]", "has its own budget_steps"),
-        ("cells: [{strategy: a}]\ntransfer: true", "transfer is not there yet"),
     ],
 )
 def test_a_grid_that_is_none_is_refused(tmp_path: Path, content: str, part: str) -> None:

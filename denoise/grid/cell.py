@@ -17,7 +17,8 @@ from data_prep.files import InUse
 from denoise.ending import exit_code_of
 from denoise.grid.claim import Claim
 from denoise.grid.plan import Plan, read_plan
-from denoise.grid.stages import exam_of, is_examined, is_trained
+from denoise.grid.stages import exam_of, is_examined, is_trained, is_transferred
+from denoise.grid.transfer import Transfer, seed_of
 from denoise.stopping import ADVICE, ASKING, Stopped, Stopping
 
 
@@ -38,6 +39,23 @@ def complete(cell: Path, plan: Plan, stopping: Stopping) -> None:
 
             take(cell, exam_of(plan.exam), Console())
             publish_exam(cell, print)
+    if not is_transferred(cell, plan):
+        assert plan.transfer is not None
+        stopping.check("stopped before the transfer")
+        with _stopping_at_once("stopped in the transfer"):
+            learn(cell, plan.transfer, stopping)
+
+
+def learn(cell: Path, transfer: Transfer, stopping: Stopping) -> None:
+    """Every task that a cell has not learnt yet; each result is kept from when it is whole."""
+    from rich.console import Console
+
+    from denoise.transfer.finetune.taking import Start, take
+
+    task_data, config, console = Path(transfer.task_data), transfer.config, Console()
+    for lesson in transfer.left(cell):
+        start = Start(task=lesson.given, seed=seed_of(cell.name), from_scratch=lesson.is_from_scratch)
+        take(cell, start, config, task_data, console, stopping=stopping)
 
 
 @contextmanager

@@ -14,13 +14,14 @@ import yaml
 
 from data_prep.errors import BadInput
 from denoise.grid.stages import exam_settings
+from denoise.grid.transfer import Transfer, transfer_asked
 from denoise.grid.variants import variants
 from denoise.train.budget import KINDS
 from denoise.train.config import WITHOUT_EFFECT_ON_THE_RESULT
 
 Resolved = dict[str, Any]
 
-_KEYS = ("run", "baseline", "seeds", "budget", "exam", "cells")
+_KEYS = ("run", "baseline", "seeds", "budget", "exam", "transfer", "cells")
 _FILES = ("corruption", "model", "optimizer")
 """Options of a run that may be the name of a file."""
 
@@ -111,6 +112,15 @@ def exam_of(file: Path) -> dict[str, Any] | None:
     return exam_settings({} if asked is True else asked)
 
 
+def transfer_of(file: Path, cells: Sequence[Cell]) -> Transfer | None:
+    """What a grid file has its cells learn after the exam; None if nothing. Raises BadGrid."""
+    asked = _load(file).get("transfer")
+    try:
+        return transfer_asked(asked, cells)
+    except BadInput as error:
+        raise BadGrid(f"{file}: {error}") from error
+
+
 def _load(file: Path) -> dict[str, Any]:
     try:
         grid = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -120,8 +130,6 @@ def _load(file: Path) -> dict[str, Any]:
         raise BadGrid(f"{file} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(grid, dict) or not isinstance(grid.get("cells"), list) or not grid["cells"]:
         raise BadGrid(f"{file} names no cells; a grid has {', '.join(_KEYS)}, and each cell a strategy")
-    if "transfer" in grid:
-        raise BadGrid(f"{file}: transfer is not there yet; leave it out, and ask for the exam with exam: true")
     unknown = [str(key) for key in grid if key not in _KEYS]
     if unknown:
         raise BadGrid(f"{file} has no use for {', '.join(unknown)}; a grid has {', '.join(_KEYS)}")

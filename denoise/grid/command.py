@@ -89,11 +89,10 @@ def grid(arguments: Sequence[str]) -> None:
         raise BadInput(f"there is no grid file {own.file}; name it first, before all options: denoise grid FILE ...")
     folder = Path(own.out or f"runs/{file.stem}")
     if own.dry_run:
-        from denoise.grid.cells import exam_of
         from denoise.grid.estimate import print_estimate
 
         cells, chosen = _cells(file, overrides, config)
-        plan = Plan(cells=tuple(cell.folder_name for cell in cells), exam=exam_of(file))
+        plan = _plan(file, cells, config)
         print_estimate(chosen, folder, plan, config.num_workers, console)
         return
     run_grid(file, folder, overrides, config, console)
@@ -105,14 +104,14 @@ def run_grid(
     """Run the chosen cells of a grid file and write the report. Raises BadInput if some are not done then, Stopped."""
     from rich.console import Console
 
-    from denoise.grid.cells import exam_of
     from denoise.grid.folder import lay_out
     from denoise.grid.locks import check_locks
     from denoise.study_commands import report
 
     console = console or Console()
     cells, chosen = _cells(file, overrides, config)
-    plan = Plan(cells=tuple(cell.folder_name for cell in cells), exam=exam_of(file), tries=config.tries)
+    plan = _plan(file, cells, config)
+    _check_tasks(folder, plan, chosen)
     folder.mkdir(parents=True, exist_ok=True)
     check_locks(folder)
     if config.executor == "slurm":
@@ -203,6 +202,21 @@ def _cells(file: Path, overrides: Sequence[str], config: GridConfig) -> tuple[li
         there_are = ", ".join(cell.name for cell in every)
         raise BadInput(f"{file} has no cell called {' or '.join(config.only)}; there are {there_are}")
     return every, chosen
+
+
+def _plan(file: Path, cells: Sequence[Cell], config: GridConfig) -> Plan:
+    from denoise.grid.cells import exam_of, transfer_of
+
+    names = tuple(cell.folder_name for cell in cells)
+    return Plan(cells=names, exam=exam_of(file), transfer=transfer_of(file, cells), tries=config.tries)
+
+
+def _check_tasks(folder: Path, plan: Plan, cells: Sequence[Cell]) -> None:
+    """Raises BadTask for tasks that cannot be read, if any cell is still to learn them."""
+    from denoise.grid.transfer import check_data
+
+    if plan.transfer is not None and any(plan.transfer.left(folder / cell.folder_name) for cell in cells):
+        check_data(plan.transfer)
 
 
 def _command(file: Path, folder: Path, overrides: Sequence[str], config: GridConfig) -> str:

@@ -51,11 +51,11 @@ def print_estimate(cells: Sequence[Cell], folder: Path, plan: Plan, num_workers:
         numbers = (str(each.num_cells), str(each.num_done), f"{each.tokens:,}", in_time(each.training_s))
         table.add_row(Text(each.strategy), *numbers, each.source)
     console.print(table)
-    console.print(_sum(found, num_workers, plan), highlight=False, soft_wrap=True)
+    console.print(_sum(found, num_workers) + _on_top(cells, folder, plan), highlight=False, soft_wrap=True)
     console.print("Nothing was written. Without --dry-run the same command trains.", highlight=False)
 
 
-def _sum(found: Sequence[Estimate], num_workers: int, plan: Plan) -> str:
+def _sum(found: Sequence[Estimate], num_workers: int) -> str:
     tokens = sum(each.tokens * each.num_cells for each in found)
     told = f"{sum(each.num_cells for each in found)} cells, {tokens:,} tokens in all"
     left = [(each.num_cells - each.num_trained, each.training_s) for each in found]
@@ -65,13 +65,23 @@ def _sum(found: Sequence[Estimate], num_workers: int, plan: Plan) -> str:
         with_so_many = f"{num_workers} workers" if num_workers > 1 else "one worker"
         told += f"; about {in_time(rest_s)} of training left for {with_so_many}"
         told += ", if they do not slow each other down" if num_workers > 1 else ""
-    return told + ("; the exams come on top" if plan.exam is not None else "")
+    return told
+
+
+def _on_top(cells: Sequence[Cell], folder: Path, plan: Plan) -> str:
+    """What is left to do behind training, which is not in the times."""
+    parts = ["the exams"] if plan.exam is not None else []
+    if plan.transfer is not None:
+        num_lessons = sum(len(plan.transfer.left(folder / cell.folder_name)) for cell in cells)
+        parts.append(f"{num_lessons} fine-tunings" if num_lessons != 1 else "1 fine-tuning")
+    verb = "comes" if parts == ["1 fine-tuning"] else "come"
+    return f"; {' and '.join(parts)} {verb} on top" if parts else ""
 
 
 def _estimate(cells: Sequence[Cell], folder: Path, plan: Plan) -> Estimate:
     strategy = cells[0].strategy
     states = [progress_of(folder / cell.folder_name, plan) for cell in cells]
-    trained = [state for state in states if state.state == "done" or state.is_in_exam]
+    trained = [state for state in states if state.state == "done" or state.past_training]
     training_s: float | None
     if trained:
         tokens, training_s = round(mean(state.tokens for state in trained)), mean(state.elapsed_s for state in trained)

@@ -37,7 +37,7 @@ def left_s(cells: Sequence[CellProgress], num_workers: int) -> float | None:
     """
     took: dict[str, list[float]] = {}
     for cell in cells:
-        if (cell.state == "done" or cell.is_in_exam) and cell.elapsed_s:
+        if (cell.state == "done" or cell.past_training) and cell.elapsed_s:
             took.setdefault(cell.strategy, []).append(cell.elapsed_s)
         elif cell.left_s is not None:
             took.setdefault(cell.strategy, []).append(cell.elapsed_s + cell.left_s)
@@ -46,7 +46,7 @@ def left_s(cells: Sequence[CellProgress], num_workers: int) -> float | None:
     usual = mean(mean(times) for times in took.values())
 
     def of(cell: CellProgress) -> float:
-        if cell.state in ("done", "failed") or cell.is_in_exam:
+        if cell.state in ("done", "failed") or cell.past_training:
             return 0.0
         if cell.left_s is not None:
             return cell.left_s
@@ -77,8 +77,8 @@ def line(cell: CellProgress) -> str:
     >>> line(CellProgress(folder_name="t5-seed1-0a", state="running", step=3, num_steps=9, tokens_per_s=1234.5, loss=2))
     't5-seed1: step 3/9, loss 2.000, 1,234 tokens/s'
     """
-    if cell.is_in_exam:
-        return f"{cell.name}: exam"
+    if cell.past_training:
+        return f"{cell.name}: {cell.past_training}"
     if not cell.step:
         return f"{cell.name}: begins"
     parts = [f"step {cell.step}/{cell.num_steps}" if cell.num_steps else f"step {cell.step}"]

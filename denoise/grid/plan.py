@@ -11,6 +11,7 @@ from typing import Any
 
 from data_prep.errors import BadInput
 from data_prep.files import write_json
+from denoise.grid.transfer import Transfer
 
 FILE = "plan.json"
 
@@ -27,6 +28,8 @@ class Plan:
     """Names of their folders, in the order in which they are begun."""
     exam: dict[str, Any] | None = None
     """All settings of the exam that each cell takes after training; None: it takes none."""
+    transfer: Transfer | None = None
+    """What each cell learns after the exam; None: nothing."""
     tries: int = 2
     """How often a failing cell is begun before it is left alone."""
 
@@ -48,10 +51,16 @@ def read_plan(folder: Path) -> Plan:
     path = folder / FILE
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return Plan(cells=tuple(map(_name, values["cells"])), exam=values["exam"], tries=int(values["tries"]))
+        transfer = values.get("transfer")  # plans of the time before there was one have none
+        return Plan(
+            cells=tuple(map(_name, values["cells"])),
+            exam=values["exam"],
+            transfer=Transfer(**transfer) if transfer else None,
+            tries=int(values["tries"]),
+        )
     except FileNotFoundError:
         raise BadPlan(f"{folder} has no {FILE}: no grid was begun there; `denoise grid FILE` begins one") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BadPlan(f"{path} is damaged; `denoise grid FILE` writes it anew") from error
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from denoise.grid.claim import holder
 from denoise.grid.ledger import State, failure, num_failures, state_of
 from denoise.grid.plan import Plan
-from denoise.grid.stages import is_trained
+from denoise.grid.stages import is_examined, is_trained
 
 _TAIL_BYTES = 8192
 _COUNTS = ("step", "num_steps", "tokens", "elapsed_s")
@@ -42,8 +42,8 @@ class CellProgress:
     """The last line of how it last failed."""
     host: str = ""
     """Where a running cell runs."""
-    is_in_exam: bool = False
-    """Whether it is past training."""
+    past_training: str = ""
+    """What is next behind training: exam, or transfer (sst2, 2 of 5); empty in training, and where all is done."""
 
     @property
     def name(self) -> str:
@@ -83,8 +83,19 @@ def progress_of(cell: Path, plan: Plan) -> CellProgress:
         num_failures=num_failures(cell),
         error=error[-1] if error and state != "done" else "",
         host=str((holder(cell) or {}).get("host", "")) if state == "running" else "",
-        is_in_exam=state != "done" and is_trained(cell),
+        past_training=_past_training(cell, plan) if state != "done" and is_trained(cell) else "",
     )
+
+
+def _past_training(cell: Path, plan: Plan) -> str:
+    """The stage that a trained cell is at, and of the transfer how far it is."""
+    if not is_examined(cell, plan):
+        return "exam"
+    left = plan.transfer.left(cell) if plan.transfer else []
+    if plan.transfer is None or not left:  # it has been finished meanwhile
+        return ""
+    lessons = plan.transfer.lessons(cell.name)
+    return f"transfer ({left[0]}, {len(lessons) - len(left) + 1} of {len(lessons)})"
 
 
 def _train_rows(path: Path) -> tuple[dict[str, Any], dict[str, Any]]:

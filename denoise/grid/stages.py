@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from denoise.grid.plan import BadPlan, Plan
+from denoise.grid.settings import all_settings
 
 if TYPE_CHECKING:
     from denoise.transfer.exam.config import ExamConfig
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def is_complete(cell: Path, plan: Plan) -> bool:
     """Whether a cell has finished every stage that the plan asks for."""
-    return is_trained(cell) and is_examined(cell, plan)
+    return is_trained(cell) and is_examined(cell, plan) and is_transferred(cell, plan)
 
 
 def is_trained(cell: Path) -> bool:
@@ -34,6 +34,11 @@ def is_examined(cell: Path, plan: Plan) -> bool:
     return is_taken(cell, exam_of(plan.exam))
 
 
+def is_transferred(cell: Path, plan: Plan) -> bool:
+    """Whether it has learnt all tasks that the plan asks for; with another budget, or other weights, does not count."""
+    return plan.transfer is None or not plan.transfer.left(cell)
+
+
 def exam_of(settings: Mapping[str, Any]) -> ExamConfig:
     """The exam of a plan, from all its settings. Raises BadPlan for those that only another version knows."""
     from denoise.transfer.exam.config import ExamConfig
@@ -47,9 +52,6 @@ def exam_of(settings: Mapping[str, Any]) -> ExamConfig:
 
 def exam_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     """All settings of the exam of which a grid file gives some. Raises BadInput for those that are none."""
-    from denoise.command_line import options_of, parsed, value_of
     from denoise.transfer.exam.config import ExamConfig
 
-    parser = options_of(ExamConfig, "exam", None)
-    options = [f"--{name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in given.items()]
-    return value_of(ExamConfig, parsed(parser, options)[1]).settings()
+    return all_settings(ExamConfig, "exam", given)

@@ -60,7 +60,7 @@ def _table(cells: Sequence[CellProgress]) -> Table:
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("last error", overflow="fold")
     for cell in cells:
-        state = "running, exam" if cell.state == "running" and cell.is_in_exam else cell.state
+        state = ", ".join(filter(None, [cell.state, cell.past_training if cell.state == "running" else ""]))
         table.add_row(
             Text(cell.name),
             Text(state, COLOURS[cell.state]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 NUM_COLOURS = 10
@@ -10,6 +11,9 @@ DASHES = ([1, 0], [7, 3], [2, 2.5])
 """Five strategies with solid lines, five dashed, five dotted, and so on."""
 PLOT_PX = 290
 """Height of a chart's plot."""
+
+AT = "(datum.datum || datum)"
+"""A point in an expression: in tooltips for nearest points Vega-Lite 6 looks for names in the wrong place."""
 
 Rows = list[dict[str, Any]]
 
@@ -103,11 +107,7 @@ def _names(ends: Any, places: dict[str, Any]) -> list[Any]:
 
 def _under_the_pointer(main: Any, places: dict[str, Any], unit: str, *, has_sd: bool) -> Any:
     """The nearest point with its numbers."""
-    import altair as alt
-
-    near = alt.selection_point(nearest=True, on="pointermove", clear="pointerout", encodings=["x", "y"], name="near")
-    # In its own tooltips for nearest points Vega-Lite 6 looks for names, unlike numbers, in the wrong place.
-    at = "(datum.datum || datum)"
+    at = AT
     tip = {
         "title": f"{at}.label",
         "value": f"format({at}.y, '.4f')",
@@ -117,6 +117,14 @@ def _under_the_pointer(main: Any, places: dict[str, Any], unit: str, *, has_sd: 
         "FLOPs": f"isValid({at}.flops) ? format({at}.flops, '.3~s') : 'not known'",
         unit: f"format({at}.time, '.4~g')",
     }
+    return nearest(main, places, tip)
+
+
+def nearest(main: Any, places: dict[str, Any], tip: Mapping[str, str]) -> Any:
+    """The point nearest to the pointer; `tip` are the expressions, over AT, of what is told of it."""
+    import altair as alt
+
+    near = alt.selection_point(nearest=True, on="pointermove", clear="pointerout", encodings=["x", "y"], name="near")
     shown = alt.ExprRef("{" + ", ".join(f"{name}: {expression}" for name, expression in tip.items()) + "}")
     opacity = alt.condition(near, alt.value(1), alt.value(0), empty=False)
     points = main.mark_point(filled=True, size=64)

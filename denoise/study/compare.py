@@ -10,6 +10,7 @@ from string import ascii_uppercase
 
 from denoise.study.entries import Show, difference_entry, mean_entry, no_exam, three_digits
 from denoise.study.exams import formats, title_of, with_one_exam
+from denoise.study.gains import Gain, gain, over_points
 from denoise.study.intervals import Method
 from denoise.study.measures import (
     Measure,
@@ -28,6 +29,9 @@ from denoise.study.results import about, one_digit, percent_exact, whole
 from denoise.study.runs import BadFolder, Run, is_run, read_grid, read_run
 from denoise.study.statistics import Strategy, by_strategy, of_one_objective
 from denoise.study.table import Column, Entry, Table, short_count
+from denoise.study.transfer_tables import gap_entry, score_entry, why_not
+from denoise.study.transfers import Learnt, with_one_transfer
+from denoise.study.transfers import title_of as title_of_task
 from denoise.study.verdict import caveats, verdict
 
 
@@ -78,7 +82,7 @@ def comparison(runs: Sequence[Run], method: Method = "t") -> Comparison:
 
     Raises BadFolder where there is only one side.
     """
-    sides = by_strategy(with_one_exam(_as_sides(runs)))
+    sides = by_strategy(with_one_transfer(with_one_exam(_as_sides(runs))))
     if len(sides) < 2:
         alone = f"only {sides[0].label} has begun" if sides else "none of these runs has begun"
         raise BadFolder(f"{alone}; name two runs or more to compare")
@@ -86,7 +90,13 @@ def comparison(runs: Sequence[Run], method: Method = "t") -> Comparison:
     return Comparison(
         tables=[
             table
-            for table in (_sides(sides), _options(sides), _budget(sides), _scores(sides, everything, method))
+            for table in (
+                _sides(sides),
+                _options(sides),
+                _budget(sides),
+                _scores(sides, everything, method),
+                _learnt(sides, method),
+            )
             if table.rows
         ],
         verdict=verdict(everything, method),
@@ -179,6 +189,30 @@ def _scores(sides: Sequence[Strategy], runs: Sequence[Run], method: Method) -> T
     if is_repeated:
         parts.append(f"under it the difference from ★, paired by seed, and {about(method)}")
     return _table("scores", "Scores", sides, rows, legend="; ".join(parts))
+
+
+def _learnt(sides: Sequence[Strategy], method: Method) -> Table:
+    """Each side's score on each task that any has learnt, with its difference from the first side under it."""
+    learnt, rows = Learnt(sides), []
+    for task in learnt.tasks:
+        name = f"{title_of_task(task)}, {learnt.any_of(task).measures[0]} × 100"
+        points = [learnt.points(side, task) for side in sides]
+        entries = [
+            score_entry(over_points(each), why_not(side, task)) for side, each in zip(sides, points, strict=True)
+        ]
+        gaps = [None, *(gain(each, points[0], method) for each in points[1:])]
+        rows.append((Entry(text=name, value=name), *map(_with_gap, entries, gaps)))
+    legend = (
+        "higher is better; mean ± sd over n seeds; under it the difference from ★, paired by seed, and its interval"
+    )
+    return _table("transfer", "Fine-tuned", sides, rows, legend=legend)
+
+
+def _with_gap(entry: Entry, gap: Gain | None) -> Entry:
+    if gap is None:
+        return entry
+    shown = gap_entry(gap)
+    return replace(entry, note=f"{shown.text}\n{shown.note}", low=gap.low, high=gap.high)
 
 
 def _against_first(side: Strategy, first: Strategy, measure: Measure, show: Show, method: Method) -> Entry:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from denoise.study.chart_specs import colour
 from denoise.study.options import NOT_SET, flat
 from denoise.study.page_tables import badge
 from denoise.study.runs import Run
@@ -118,10 +117,10 @@ def environment(runs: Sequence[Run]) -> str:
     )
 
 
-def line(number: int, dashes: Sequence[float]) -> str:
-    """A piece of a strategy's line, as the charts draw it."""
+def line(stroke: str, dashes: Sequence[float]) -> str:
+    """A piece of a strategy's line in its colour, as the charts draw it."""
     pattern = " ".join(f"{part:g}" for part in dashes)
     return (
         f'<svg class="line" viewBox="0 0 26 8" width="26" height="8" aria-hidden="true">'
-        f'<path d="M0 4H26" style="stroke:{colour(number)}" stroke-dasharray="{pattern}"/></svg>'
+        f'<path d="M0 4H26" style="stroke:{stroke}" stroke-dasharray="{pattern}"/></svg>'
     )

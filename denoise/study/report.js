@@ -54,7 +54,8 @@
   const press = (group, chosen) => group.forEach((button) => button.setAttribute("aria-pressed", button === chosen));
   const chips = all(".chip");
   const axes = all("[data-axis]");
-  const shown = () => chips.filter((chip) => chip.getAttribute("aria-pressed") === "true").map((chip) => chip.dataset.strategy);
+  const isOn = (chip) => chip.getAttribute("aria-pressed") === "true";
+  const shown = () => chips.filter(isOn).map((chip) => chip.dataset.strategy);
   // Names stand beside their lines where there is room; else their numbers do, which are those of the buttons above.
   const ROOM_FOR_NAMES_PX = 700;
   const isWide = (frame) => frame.clientWidth >= ROOM_FOR_NAMES_PX;
@@ -84,7 +85,10 @@
   };
   axes.forEach((button) => button.addEventListener("click", () => { press(axes, button); draw(); }));
   chips.forEach((chip) => chip.addEventListener("click", () => {
-    chip.setAttribute("aria-pressed", chip.getAttribute("aria-pressed") !== "true");
+    // A strategy may have a button in two sections.
+    const on = !isOn(chip);
+    chips.filter((each) => each.dataset.strategy === chip.dataset.strategy)
+      .forEach((each) => each.setAttribute("aria-pressed", on));
     views.forEach(({ view }) => view.signal("shown", shown()).run());
   }));
   addEventListener("resize", () => { if (views.some(({ frame, wide }) => wide !== isWide(frame))) draw(); });

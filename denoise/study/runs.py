@@ -15,6 +15,7 @@ from data_prep.errors import BadInput
 from denoise.grid.variants import variants
 from denoise.study.exams import with_one_exam
 from denoise.study.logs import Logs, read_logs
+from denoise.study.transfers import Transfer, read_transfer, with_one_transfer
 from denoise.transfer.exam.papers import Exam, Paper, read_exam, trained_to
 
 State = Literal["finished", "running", "stopped", "failed", "missing", "replaced"]
@@ -63,6 +64,8 @@ class Run:
     """Version of the exam and fingerprint of the text that it was taken on."""
     exam_note: str = ""
     """Why `exam` is empty, where the others have one: missing, or other settings."""
+    transfer: Transfer = field(default_factory=Transfer)
+    """What the finished model has learnt by fine-tuning."""
 
 
 def read_run(folder: Path) -> Run:
@@ -95,6 +98,7 @@ def read_run(folder: Path) -> Run:
         exam=exam.papers if exam else (),
         exam_settings=exam.settings if exam else {},
         exam_text=f"{exam.version} {exam.data_fingerprint}" if exam else "",
+        transfer=read_transfer(folder),
     )
 
 
@@ -107,7 +111,7 @@ def read_grid(folder: Path) -> list[Run]:
     if not folder.is_dir():
         raise BadFolder(f"{folder} is not a folder; name a run folder or a grid folder")
     if is_run(folder):
-        return [read_run(folder)]
+        return with_one_transfer([read_run(folder)])
     inside = sorted(path for path in folder.iterdir() if path.is_dir())
     runs = [read_run(path) for path in inside if is_run(path)]
     if not runs:
@@ -119,7 +123,7 @@ def read_grid(folder: Path) -> list[Run]:
     begun = _mapping(folder / "plan.json")
     runs = _with_the_star_of(begun.get("cells") or (), _without_older(runs, begun.get("cells") or ()))
     runs += _absent(runs, cells, plan, folder)
-    runs = with_one_exam(runs, begun.get("exam"))
+    runs = with_one_transfer(with_one_exam(runs, begun.get("exam")), begun.get("transfer"))
     order = {str(cell["strategy"]): place for place, cell in enumerate(cells)}
     return sorted(
         runs,

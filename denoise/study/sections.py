@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from denoise.study import made
-from denoise.study.chart_specs import dash
+from denoise.study.chart_specs import colour, dash
 from denoise.study.charts import Figure
 from denoise.study.heat import heat_maps
 from denoise.study.intervals import Method
@@ -17,8 +17,12 @@ from denoise.study.runs import Run
 from denoise.study.statistics import best, by_strategy, over_seeds, spread
 from denoise.study.table import Table, short_count
 from denoise.study.tables import tables
+from denoise.study.transfer_curves import Pair
+from denoise.study.transfer_section import TABLES, transfer
 from denoise.study.verdict import caveats, verdict, with_sd
 
+LEARNT = "Pretrained against scratch"
+"""The title of fine-tuning where models have learnt from scratch too."""
 _AXES = {"tokens": "by tokens", "flops": "by FLOPs", "time": "by time"}
 
 
@@ -26,21 +30,27 @@ def whole_page(
     runs: Sequence[Run],
     lines: Sequence[Figure],
     far: Figure | None,
+    learnt: Sequence[Pair] = (),
     *,
     again: str = "",
     threshold: float | None = None,
     method: Method = "t",
 ) -> str:
-    """All sections under the title, and links to them; `lines` are the learning curves, `far` the distances."""
+    """All sections under the title, and links to them.
+
+    `lines` are the learning curves, `far` the distances, `learnt` the curves of fine-tuning.
+    """
     numbers = numbers_of(runs)
     found = {table.name: table for table in tables(runs, threshold, method)}
     matrix, by_rate = found.pop("matrix", None), found.pop("rates", None)
+    transferred = [table for name in TABLES if (table := found.pop(name, None)) is not None]
     spoken = reconstructions_frame() if any(run.logs.reconstructions for run in runs) else ""
     counted = noise(runs)
     parts = (
         ("results", "Results", _results(list(found.values()), far, numbers)),
         ("curves", "Learning curves", curves(runs, lines)),
         ("exam", "Trained on × examined on", _exam(matrix, by_rate, numbers)),
+        ("transfer", LEARNT if learnt else "Fine-tuned", transfer(runs, transferred, learnt, numbers)),
         ("heat", "Two options against each other", _heat(heat_maps(runs), numbers)),
         ("reconstructions", "Reconstructions", spoken),
         ("corruption", "The corruption, wanted and got", table_block(counted, numbers) if counted else ""),
@@ -159,7 +169,7 @@ def _chips(runs: Sequence[Run]) -> str:
     """One button a strategy, which shows and hides it in every chart."""
     return "".join(
         f'<button type="button" class="chip" aria-pressed="true" data-strategy="{escape(s.name)}">'
-        f"{made.line(i, dash(i))}<span>{i + 1}</span> {escape(s.label)}{' ★' if s.is_baseline else ''}</button>"
+        f"{made.line(colour(i), dash(i))}<span>{i + 1}</span> {escape(s.label)}{' ★' if s.is_baseline else ''}</button>"
         for i, s in enumerate(by_strategy(runs))
     )
 

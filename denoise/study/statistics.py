@@ -128,12 +128,11 @@ def best(strategies: Iterable[Strategy], measure: Measure) -> Strategy | None:
     return min(known, key=lambda each: each[:2])[2] if known else None
 
 
-def two_sd(strategies: Sequence[Strategy], measure: Measure) -> float | None:
+def two_sd(spreads: Sequence[tuple[bool, Spread | None]]) -> float | None:
     """Twice the standard deviation of one seed: the baseline's as in T5's tables, else pooled over all.
 
-    None while no strategy has two finished seeds.
+    `spreads` come with whether they are the baseline's. None while none of them is over two seeds.
     """
-    spreads = [(s.is_baseline, over_seeds(s.finished, measure)) for s in strategies]
     known = [(base, s.sd, s.num_seeds) for base, s in spreads if s is not None and s.sd is not None]
     for is_baseline, sd, _ in known:
         if is_baseline:
@@ -142,15 +141,23 @@ def two_sd(strategies: Sequence[Strategy], measure: Measure) -> float | None:
     return 2 * math.sqrt(sum(sd**2 * (n - 1) for _, sd, n in known) / freedom) if freedom else None
 
 
-def as_good_as_best(strategies: Sequence[Strategy], measure: Measure) -> list[Strategy]:
-    """Strategies of two seeds or more whose mean lies within two sd of the lowest, the lowest first.
+def near_best(spreads: Sequence[tuple[bool, Spread | None]], *, is_higher_better: bool = False) -> list[int]:
+    """The places of those spreads over two seeds or more whose mean lies within two sd of the best, the best first.
 
-    Empty when fewer than two strategies have two finished seeds: then there is nothing to be better than.
+    Empty when fewer than two are over two seeds: then there is nothing to be better than.
     """
-    margin = two_sd(strategies, measure)
-    spreads = [(over_seeds(s.finished, measure), s) for s in strategies]
-    known = [(s.mean, t) for s, t in spreads if s and s.num_seeds > 1 and math.isfinite(s.mean)]
+    margin, sign = two_sd(spreads), -1 if is_higher_better else 1
+    known = [
+        (sign * s.mean, place)
+        for place, (_, s) in enumerate(spreads)
+        if s is not None and s.num_seeds > 1 and math.isfinite(s.mean)
+    ]
     if margin is None or len(known) < 2:
         return []
-    lowest = min(mean for mean, _ in known)
-    return [t for mean, t in sorted(known, key=lambda pair: pair[0]) if mean <= lowest + margin]
+    return [place for mean, place in sorted(known) if mean <= min(known)[0] + margin]
+
+
+def as_good_as_best(strategies: Sequence[Strategy], measure: Measure) -> list[Strategy]:
+    """Strategies of two seeds or more whose mean lies within two sd of the lowest, the lowest first."""
+    places = near_best([(s.is_baseline, over_seeds(s.finished, measure)) for s in strategies])
+    return [strategies[place] for place in places]

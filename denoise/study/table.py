@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -67,6 +68,15 @@ class Table:
         """The entries under a title, from top to bottom."""
         place = [column.title for column in self.columns].index(title)
         return tuple(row[place] for row in self.rows)
+
+
+def joined(words: Sequence[str]) -> str:
+    """Names as a sentence has them.
+
+    >>> joined(["CoLA"]), joined(["CoLA", "RTE", "WNLI"])
+    ('CoLA', 'CoLA, RTE and WNLI')
+    """
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def signed(value: float, digits: int = 3) -> str:

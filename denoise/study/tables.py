@@ -1,4 +1,4 @@
-"""All tables about a set of runs: results, trained-on × examined-on, sample efficiency, the exam rate by rate."""
+"""All tables about a set of runs: results, efficiency, the exam by format and rate, and what fine-tuning came to."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from denoise.study.results import results
 from denoise.study.runs import Run
 from denoise.study.statistics import Strategy, as_good_as_best, by_strategy, over_seeds
 from denoise.study.table import Column, Entry, Table
+from denoise.study.transfer_details import outside, questions
+from denoise.study.transfer_tables import gained, transfer
 
 ADAPTED = "†"
 
@@ -21,6 +23,7 @@ ADAPTED = "†"
 def tables(runs: Sequence[Run], threshold: float | None = None, method: Method = "t") -> list[Table]:
     """Those that have something to show, the results first; `threshold` as in `efficiency`."""
     found = [results(runs, method), matrix(runs), efficiency(runs, threshold), by_rate(runs)]
+    found += [transfer(runs), gained(runs, method), outside(runs), questions(runs)]
     return [table for table in found if table is not None]
 
 

@@ -30,7 +30,8 @@ from denoise.study.statistics import (
     of_one_objective,
     over_seeds,
 )
-from denoise.study.table import short_count
+from denoise.study.table import joined, short_count
+from denoise.study.transfer_verdict import bought, transfer_caveats
 from denoise.transfer.exam.papers import counted_papers
 
 HARDLY = 0.05
@@ -68,7 +69,7 @@ def verdict(runs: Sequence[Run], method: Method = "t") -> str:
         sentences.append(f"{strategy.label} leaves the least to guess: {with_sd(spread)} {ranked.unit} ({others}).")
     else:
         sentences += _ranking([s for _, s in known], ranked, method)
-    return " ".join(sentences)
+    return " ".join([*sentences, *bought(finished)])
 
 
 def caveats(runs: Sequence[Run]) -> list[str]:
@@ -94,7 +95,7 @@ def caveats(runs: Sequence[Run]) -> list[str]:
             "Bits per hidden byte look at the hidden text only, but each objective hides its own share of "
             "it and shows it in its own format."
         )
-    return found + _examined(finished) + _unfair(finished)
+    return found + _examined(finished) + transfer_caveats(finished) + _unfair(finished)
 
 
 def states(runs: Sequence[Run]) -> str:
@@ -170,8 +171,8 @@ def _behind(words: str, gaps: Gaps) -> list[str]:
     gaps = sorted(gaps, key=lambda pair: pair[0].mean)
     if len(gaps) > MANY:
         labels = [s.label for _, s in gaps]
-        return [f"{words}, from {_by(gaps[0][0])} to {_by(gaps[-1][0])}: {_joined(labels)}."]
-    return [f"{words}: {_joined([f'{s.label} by {_by(gap)}' for gap, s in gaps])}."]
+        return [f"{words}, from {_by(gaps[0][0])} to {_by(gaps[-1][0])}: {joined(labels)}."]
+    return [f"{words}: {joined([f'{s.label} by {_by(gap)}' for gap, s in gaps])}."]
 
 
 def _by(gap: Difference) -> str:
@@ -195,7 +196,7 @@ def _examined(finished: Sequence[Strategy]) -> list[str]:
         labels = list(dict.fromkeys(run.label for run in runs if run.exam_note == note))
         if labels:
             count = sum(run.exam_note == note for run in runs)
-            found.append(f"{count} of {len(runs)} finished runs {words}: {_joined(labels)}.")
+            found.append(f"{count} of {len(runs)} finished runs {words}: {joined(labels)}.")
     papers = [(run, paper) for run in runs for paper in counted_papers(run.exam)]
     if any(paper.adapted for _, paper in papers):
         found.append(
@@ -203,7 +204,7 @@ def _examined(finished: Sequence[Strategy]) -> list[str]:
         )
     unseen = list(dict.fromkeys(title_of(p.format) for _, p in papers if not p.seen and not p.adapted))
     if unseen:
-        found.append(f"Some strategies were examined as they are in formats new to them: {_joined(unseen)}.")
+        found.append(f"Some strategies were examined as they are in formats new to them: {joined(unseen)}.")
     return found
 
 
@@ -243,8 +244,4 @@ def _unfair(finished: Sequence[Strategy]) -> list[str]:
 
 
 def _names(strategies: Sequence[Strategy]) -> str:
-    return _joined([strategy.label for strategy in strategies])
-
-
-def _joined(words: Sequence[str]) -> str:
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
+    return joined([strategy.label for strategy in strategies])

@@ -18,6 +18,7 @@ from denoise.study.report import charts_library, render, write_report
 from denoise.study.runs import read_grid
 from denoise.study.table import Column, Entry, Table
 from tests.denoise.run_folders import run_of
+from tests.study.finetuned import EIGHT, write_learnt_nine
 from tests.study.grid_folders import EVIL, NINE, write_cell, write_half, write_nine
 
 
@@ -70,6 +71,20 @@ def test_nine_strategies_and_three_seeds_stay_light(nine: Path) -> None:
     ]
     for number, about in enumerate(NINE.values(), start=1):
         assert f'">{number}</i><span>{about[0]}' in page
+
+
+def test_what_was_fine_tuned_has_a_section_and_the_page_stays_light(tmp_path: Path) -> None:
+    page = write_report(write_learnt_nine(write_nine(tmp_path / "nine"))).read_text(encoding="utf-8")
+    assert len(page.encode()) < 2_000_000
+    assert headings(page)[2:4] == ["Trained on × examined on", "Pretrained against scratch"]
+    rows = Rows(page, "transfer").rows
+    assert [row[0].strip() for row in rows[10:]] == ["From scratch", "Majority", "Bag of words"]
+    assert len(rows[0]) == 1 + len(EIGHT) + 1 and "GLUE average" in rows[0][-1]
+    assert (
+        "Fine-tuned, every strategy beats the same model from scratch by more than two sd on 3 to 6 of 8 tasks" in page
+    )
+    figures = re.findall(r'data-figure="learnt-([^"]+)"', ours(page))
+    assert len(figures) == 2 * len(EIGHT) == len(set(figures))
 
 
 def test_parts_without_content_are_left_out() -> None:

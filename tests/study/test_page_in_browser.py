@@ -9,6 +9,7 @@ import pytest
 
 from denoise.study.report import write_report
 from tests.study.browser import DESKTOP, PHONE, Browser, chromium
+from tests.study.finetuned import EIGHT, write_learnt_nine
 from tests.study.grid_folders import write_half, write_nine, write_plane
 
 pytestmark = pytest.mark.skipif(chromium() is None, reason="no Chromium on this machine")
@@ -24,13 +25,14 @@ def browser() -> Iterator[Browser]:
 def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("grids")
     made = {"nine": write_nine, "half": write_half, "plane": write_plane}
-    return {name: write_report(write(folder / name)) for name, write in made.items()}
+    found = {name: write_report(write(folder / name)) for name, write in made.items()}
+    return {**found, "learnt": write_report(write_learnt_nine(write_nine(folder / "learnt")))}
 
 
 TEXTS_OF = "[...document.querySelectorAll('{}')].map((found) => found.textContent)"
 
 
-@pytest.mark.parametrize("name", ["nine", "half", "plane"])
+@pytest.mark.parametrize("name", ["nine", "half", "plane", "learnt"])
 @pytest.mark.parametrize(("width", "dark"), [(DESKTOP, False), (PHONE, True)])
 def test_it_opens_without_a_complaint_a_request_or_a_word_outside(
     browser: Browser, pages: dict[str, Path], name: str, width: int, dark: bool
@@ -107,6 +109,22 @@ def test_a_strategy_can_be_hidden_and_lines_are_named_by_number_on_a_phone(
     browser.open(pages["nine"], PHONE)
     assert {str(number) for number in range(1, 10)} <= set(browser.evaluate(texts))
     assert "9  Document rotation" not in browser.evaluate(texts)
+
+
+def test_scratch_is_drawn_in_every_task_and_a_button_hides_a_line_in_all_sections(
+    browser: Browser, pages: dict[str, Path]
+) -> None:
+    browser.open(pages["learnt"])
+    assert browser.evaluate("document.querySelectorAll('.pairs svg').length") == 2 * len(EIGHT)
+    bold = "document.querySelectorAll('.pairs svg path[stroke-width=\"2.75\"]').length"
+    assert browser.evaluate(bold) == 2 * len(EIGHT)
+    lines = "document.querySelectorAll('.pairs svg [aria-roledescription=\"line mark\"]').length"
+    before = browser.evaluate(lines)
+    browser.evaluate("document.querySelector('#transfer .chip').click()")
+    browser.until(f"{lines} === {before} - {2 * len(EIGHT)}")
+    pressed = "[...document.querySelectorAll('.chip[data-strategy=t5_span]')].map((chip) => chip.ariaPressed)"
+    assert browser.evaluate(pressed) == ["false", "false"]
+    assert browser.complaints == []
 
 
 def test_windows_and_stages_change_the_reconstructions(browser: Browser, pages: dict[str, Path]) -> None:
