@@ -1,5 +1,5 @@
 """The commands: denoise prepare | clean | tokenizer | tokens | explore | train | grid | report | compare | exam |
-finetune | dashboard | generate | export | demo | doctor | replay | new-corruption.
+finetune | probe | dashboard | generate | export | demo | doctor | replay | new-corruption.
 
 A command is a function or a frozen dataclass of options; whatever is heavy is imported inside it, so that help
 comes at once.
@@ -27,6 +27,7 @@ from denoise.train.processes import is_first_process
 from denoise.train.tracking.command import dashboard
 from denoise.transfer.exam.command import exam
 from denoise.transfer.finetune.command import finetune
+from denoise.transfer.probe.command import probe
 
 if TYPE_CHECKING:
     from denoise.train.config import RunConfig
@@ -151,6 +152,7 @@ COMMANDS: dict[str, Callable[[Arguments], int | None]] = {
     "compare": compare,
     "exam": exam,
     "finetune": finetune,
+    "probe": probe,
     "dashboard": dashboard,
     "generate": generate,
     "export": export,

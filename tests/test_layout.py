@@ -31,6 +31,7 @@ ALLOWED = {
         "denoise.transfer.finetune.results",
         "denoise.transfer.tasks.glue_average",
         "denoise.transfer.tasks.registry",
+        "denoise.transfer.probe.results",
         "data_prep",
         "corruptions",
     },
@@ -92,6 +93,7 @@ def test_an_import_downstream_would_be_seen() -> None:
         "import denoise.transfer.finetune.results, denoise.transfer.tasks.registry",
         "import denoise.transfer.tasks.glue_average",
         "from denoise.grid.transfer import _tasks; _tasks(['cola'])",
+        "import denoise.transfer.probe.results, denoise.transfer.probe.reading, denoise.transfer.probe.labels",
     ],
 )
 def test_what_needs_no_torch_does_not_import_it(statement: str) -> None:

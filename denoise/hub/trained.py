@@ -83,7 +83,7 @@ def _from_run(folder: Path, data: Path | None) -> Trained:
     path = newest_usable(RunFolder(folder).checkpoints, None, tell=lambda sentence: print(sentence, file=sys.stderr))
     if path is None:
         raise BadCheckpoint(f"{folder} has no checkpoint yet; train further, the first comes after save_every steps")
-    step, state = _read(path)
+    step, state = read_weights(path)
     model = EncoderDecoder(model_config, len(state["embedding.weight"]), pad_id=tokenizer.vocab.pad)
     try:
         model.load_state_dict(state)
@@ -102,8 +102,8 @@ def _from_run(folder: Path, data: Path | None) -> Trained:
     )
 
 
-def _read(path: Path) -> tuple[int, dict[str, torch.Tensor]]:
-    """The step and the model's weights."""
+def read_weights(path: Path) -> tuple[int, dict[str, torch.Tensor]]:
+    """The step of a checkpoint and the model's weights in it."""
     content = torch.load(path, map_location="cpu", weights_only=True)
     state = content["state_dict"]
     weights = {name.removeprefix(_MODEL_PREFIX): state[name] for name in state if name.startswith(_MODEL_PREFIX)}

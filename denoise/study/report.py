@@ -16,12 +16,11 @@ from typing import Any
 
 from data_prep.files import write_whole
 from denoise.study import sections
-from denoise.study.charts import Figure, Rows, figures
-from denoise.study.distances import distances
+from denoise.study.charts import Figure, Rows
+from denoise.study.drawn import Drawn
 from denoise.study.intervals import Method
 from denoise.study.reconstructions import reconstructions
 from denoise.study.runs import BadFolder, Run, read_grid
-from denoise.study.transfer_curves import pairs
 
 
 def write_report(folder: Path, out: Path | None = None, threshold: float | None = None, method: Method = "t") -> Path:
@@ -55,21 +54,17 @@ def render(
     runs: Sequence[Run], name: str, again: str = "", threshold: float | None = None, method: Method = "t"
 ) -> str:
     """The whole page about some runs; `again` is the command that makes them, `threshold` as in `efficiency`."""
-    drawn, far, learnt = figures(runs), distances(runs, method), pairs(runs)
+    drawn = Drawn.of(runs, method)
     is_grid = len(runs) > 1 or bool(runs[0].grid)
     title = runs[0].grid or name if is_grid else runs[0].label
     scripts = {"charts_library": charts_library(), "script": _part("page.js") + _part("report.js")}
     parts = {
         "title": escape(title),
         "kind": "Experiment grid" if is_grid else "Training run",
-        "contents": sections.whole_page(runs, drawn, far, learnt, again=again, threshold=threshold, method=method),
+        "contents": sections.whole_page(runs, drawn, again=again, threshold=threshold, method=method),
         "provenance": sections.provenance(runs),
         "style": _part("report.css"),
-        "data": _json(
-            _data(
-                runs, [*drawn, *([far] if far else []), *(chart for pair in learnt for chart in pair.charts.values())]
-            )
-        ),
+        "data": _json(_data(runs, drawn.figures)),
         # Only these scripts run, whatever a text may spell.
         "script_hashes": " ".join(f"'{_hash(script)}'" for script in scripts.values()),
         **scripts,

@@ -17,6 +17,7 @@ from denoise.study.exams import with_one_exam
 from denoise.study.logs import Logs, read_logs
 from denoise.study.transfers import Transfer, read_transfer, with_one_transfer
 from denoise.transfer.exam.papers import Exam, Paper, read_exam, trained_to
+from denoise.transfer.probe.results import Probing, read_probe
 
 State = Literal["finished", "running", "stopped", "failed", "missing", "replaced"]
 
@@ -66,6 +67,8 @@ class Run:
     """Why `exam` is empty, where the others have one: missing, or other settings."""
     transfer: Transfer = field(default_factory=Transfer)
     """What the finished model has learnt by fine-tuning."""
+    probing: Probing | None = None
+    """What linear probes found along the run; None before it is probed."""
 
 
 def read_run(folder: Path) -> Run:
@@ -99,6 +102,7 @@ def read_run(folder: Path) -> Run:
         exam_settings=exam.settings if exam else {},
         exam_text=f"{exam.version} {exam.data_fingerprint}" if exam else "",
         transfer=read_transfer(folder),
+        probing=_probing(folder),
     )
 
 
@@ -200,6 +204,13 @@ def _exam(folder: Path) -> Exam | None:
     """The exam of a run's final weights; that of weights from before they were trained anew is none."""
     exam = read_exam(folder)
     return exam if exam and (exam.step, exam.trained_at) == trained_to(folder) else None
+
+
+def _probing(folder: Path) -> Probing | None:
+    """The probes of a run, up to its end if it is finished; those of weights from before they were trained anew are
+    none."""
+    probing, ended = read_probe(folder), trained_to(folder)
+    return probing if probing and ended in (None, (probing.step, probing.trained_at)) else None
 
 
 def _mapping(path: Path, counts: Sequence[str] = ()) -> dict[str, Any]:

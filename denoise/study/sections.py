@@ -8,16 +8,17 @@ from html import escape
 from denoise.study import made
 from denoise.study.chart_specs import colour, dash
 from denoise.study.charts import Figure
+from denoise.study.drawn import Drawn
 from denoise.study.heat import heat_maps
 from denoise.study.intervals import Method
 from denoise.study.measures import curve_fell, first_and_last_loss, minutes, ranking, tokens_read
 from denoise.study.noise import noise
 from denoise.study.page_tables import Numbers, badge, numbers_of, table_block
+from denoise.study.probe_table import probes, told
 from denoise.study.runs import Run
 from denoise.study.statistics import best, by_strategy, over_seeds, spread
 from denoise.study.table import Table, short_count
 from denoise.study.tables import tables
-from denoise.study.transfer_curves import Pair
 from denoise.study.transfer_section import TABLES, transfer
 from denoise.study.verdict import caveats, verdict, with_sd
 
@@ -27,19 +28,9 @@ _AXES = {"tokens": "by tokens", "flops": "by FLOPs", "time": "by time"}
 
 
 def whole_page(
-    runs: Sequence[Run],
-    lines: Sequence[Figure],
-    far: Figure | None,
-    learnt: Sequence[Pair] = (),
-    *,
-    again: str = "",
-    threshold: float | None = None,
-    method: Method = "t",
+    runs: Sequence[Run], drawn: Drawn, *, again: str = "", threshold: float | None = None, method: Method = "t"
 ) -> str:
-    """All sections under the title, and links to them.
-
-    `lines` are the learning curves, `far` the distances, `learnt` the curves of fine-tuning.
-    """
+    """All sections under the title, and links to them."""
     numbers = numbers_of(runs)
     found = {table.name: table for table in tables(runs, threshold, method)}
     matrix, by_rate = found.pop("matrix", None), found.pop("rates", None)
@@ -47,10 +38,11 @@ def whole_page(
     spoken = reconstructions_frame() if any(run.logs.reconstructions for run in runs) else ""
     counted = noise(runs)
     parts = (
-        ("results", "Results", _results(list(found.values()), far, numbers)),
-        ("curves", "Learning curves", curves(runs, lines)),
+        ("results", "Results", _results(list(found.values()), drawn.distances, numbers)),
+        ("curves", "Learning curves", curves(runs, drawn.curves)),
         ("exam", "Trained on × examined on", _exam(matrix, by_rate, numbers)),
-        ("transfer", LEARNT if learnt else "Fine-tuned", transfer(runs, transferred, learnt, numbers)),
+        ("transfer", LEARNT if drawn.pairs else "Fine-tuned", transfer(runs, transferred, drawn.pairs, numbers)),
+        ("probes", "When it learnt what", _learnt(runs, drawn.probes, drawn.layers, numbers)),
         ("heat", "Two options against each other", _heat(heat_maps(runs), numbers)),
         ("reconstructions", "Reconstructions", spoken),
         ("corruption", "The corruption, wanted and got", table_block(counted, numbers) if counted else ""),
@@ -81,6 +73,17 @@ def _exam(matrix: Table | None, by_rate: Table | None, numbers: Numbers) -> str:
     if by_rate is None:
         return shown
     return f"{shown}<details><summary>{escape(by_rate.title)}</summary>{table_block(by_rate, numbers)}</details>"
+
+
+def _learnt(runs: Sequence[Run], drawn: Sequence[Figure], by_layer: Sequence[Figure], numbers: Numbers) -> str:
+    """Curves of the probes with the loss beside them, and when each had most of what it gained."""
+    found = probes(runs)
+    if found is None:
+        return ""
+    lead = f'<p class="lead">{escape(said)}</p>' if (said := told(runs)) else ""
+    frames = "".join(map(_frame, drawn))
+    layers = f'<div class="charts low">{"".join(map(_frame, by_layer))}</div>' if by_layer else ""
+    return f'{lead}<div class="charts">{frames}</div>{layers}{table_block(found, numbers)}'
 
 
 def _heat(found: Sequence[Table], numbers: Numbers) -> str:

@@ -125,7 +125,7 @@ def test_a_cell_takes_as_long_as_its_strategy_does() -> None:
         CellProgress(folder_name="a-seed1-0", state="done", elapsed_s=60.0),
         CellProgress(folder_name="b-seed1-0", state="done", elapsed_s=10.0),
         CellProgress(folder_name="b-seed2-0", state="missing"),
-        CellProgress(folder_name="c-seed1-0", state="running", elapsed_s=50.0, is_in_exam=True),
+        CellProgress(folder_name="c-seed1-0", state="running", elapsed_s=50.0, past_training="exam"),
         CellProgress(folder_name="c-seed3-0", state="done", elapsed_s=70.0),
     ]
     assert left_s(cells, 1) == 10.0
