@@ -137,12 +137,13 @@ def check_data(transfer: Transfer) -> None:
 
     Raises BadTask. A data set that has to be fetched is fetched here, and not by every worker.
     """
+    from denoise.transfer.tasks.checks import questions_of
     from denoise.transfer.tasks.registry import task_named
 
     for given in transfer.tasks.values():
         task = task_named(given)
         for split in ("train", task.scored_on):
-            task.questions(split, Path(transfer.task_data))
+            questions_of(task, split, Path(transfer.task_data))
 
 
 def _tasks(names: Any) -> dict[str, str]:

@@ -20,7 +20,7 @@ _UPLOAD_WITHIN_S = 600.0
 
 
 def publish_exam(folder: Path, tell: Callable[[str], None] = lambda line: None) -> None:
-    """Show the exam of a finished run on the dashboards that the run was logged to, in the same run of each."""
+    """Show the exam of a finished run, and what it has learnt by fine-tuning, in the same run of its dashboards."""
     with _damage_told(folder, tell):
         names = _dashboards(folder)
         if names:

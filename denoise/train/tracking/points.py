@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from denoise.train.run_folder import Row, rows_of
+from denoise.transfer.finetune.results import all_finetuned
 
 MOST_RECONSTRUCTIONS = 8
 
@@ -148,6 +149,28 @@ def exam_point(folder: Path, after: Point) -> Point | None:
     if "bits_per_hidden_byte" in exam:
         values["exam/bits_per_hidden_byte"] = exam["bits_per_hidden_byte"]
     return Point(step=after.step + 1, tokens=after.tokens, values=values, tables={"exam/papers": table})
+
+
+def after_training(folder: Path, last: Point) -> Point | None:
+    """All that was found out since the last point of training, as one more; None where there is nothing.
+
+    Whatever comes to it moves it a step on, since dashboards take no point twice.
+    """
+    exam, learnt = exam_point(folder, last), all_finetuned(folder)
+    if exam is None and not learnt:
+        return None
+    values: dict[str, list[float]] = {}
+    for each in learnt:
+        start = "scratch/" if each.from_scratch else ""
+        for name, value in (("score", each.score), *each.scores.items()):
+            values.setdefault(f"transfer/{each.task}/{start}{name}", []).append(value)
+    means = {name: sum(over_seeds) / len(over_seeds) for name, over_seeds in values.items()}
+    return Point(
+        step=last.step + (exam is not None) + len(learnt),
+        tokens=last.tokens,
+        values={**(exam.values if exam else {}), **means},
+        tables=exam.tables if exam else {},
+    )
 
 
 def _name_of(paper: Row) -> str:

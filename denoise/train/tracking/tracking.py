@@ -10,7 +10,7 @@ from typing import Any
 
 from denoise.train.run_folder import Row, RunFolder
 from denoise.train.tracking.csv_file import CsvFile
-from denoise.train.tracking.points import Point, Points, exam_point, stored_points
+from denoise.train.tracking.points import Point, Points, after_training, stored_points
 from denoise.train.tracking.tracker import About, Tracker
 from denoise.train.tracking.wandb_run import FINISH_WITHIN_S, WandbRun
 
@@ -64,12 +64,12 @@ class Tracking:
         self._do(lambda: self._points.take_reconstructions(rows))
 
     def log_exam(self) -> None:
-        """Log the papers of the exam that the run folder has."""
+        """Log the papers of the exam, and the scores of fine-tuning, that the run folder has."""
 
         def take() -> None:
             self._publish(self._points.rest())
             if self._last is not None:
-                self._publish(exam_point(self.about.folder, self._last))
+                self._publish(after_training(self.about.folder, self._last))
 
         self._do(take)
 

@@ -1,4 +1,4 @@
-"""What a model answers: the likeliest label, and what it writes.
+"""What a model makes of labels that stand alone, and what it writes freely.
 
 Axes: B batch · S source tokens · T target tokens · C labels · V vocabulary.
 """
@@ -6,6 +6,7 @@ Axes: B batch · S source tokens · T target tokens · C labels · V vocabulary.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -13,29 +14,45 @@ from torch import Tensor
 
 from data_prep.tokenizer import Tokenizer
 from denoise.feed.batch import IGNORED, Batch
-from denoise.model.attention import Memory
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.model.generate import Writing, generate
 
 
+class Judged(NamedTuple):
+    """What a model makes of every label behind every source."""
+
+    nats: Tensor
+    """float32 [B, C]: the cross-entropy of the label with its end, summed over its tokens. It is not divided by their
+    number: the sum is the label's own probability, which a mean would raise for long labels."""
+    is_written: Tensor
+    """bool [B, C]: whether each of its tokens and its end is the likeliest of the vocabulary behind those before it,
+    so that greedy writing says this label and nothing else; of one label in a row at most."""
+
+
 @torch.inference_mode()
-def label_nats(model: EncoderDecoder, batch: Batch, labels: Sequence[np.ndarray]) -> Tensor:
-    """float32 [B, C]: the cross-entropy, in nats, of each label with its end, behind each source.
+def judge(model: EncoderDecoder, batch: Batch, labels: Sequence[np.ndarray], eos: int) -> Judged:
+    """Read each source once, and behind it every label; `labels` are their ids, int32[t] without an eos.
 
-    `labels` are the ids of the labels, each int32[t] with its eos. The sources are read once.
+    The labels stand in one target, each a document of its own that starts at position 0 and sees no other.
     """
-    encoded = model.encode(batch.source, batch.source_mask)
-    memory = model.decoder.remember(encoded, batch.source_mask)
-    return torch.stack([_nats(model, memory, ids) for ids in labels], 1)
+    num_rows, device = len(batch.source), batch.source.device
+    targets = [np.append(ids, np.int32(eos)) for ids in labels]
+    lengths = [len(target) for target in targets]
 
+    def of_every_row(parts: Sequence[np.ndarray], dtype: type) -> Tensor:
+        return torch.from_numpy(np.concatenate(parts).astype(dtype)).to(device).expand(num_rows, -1)
 
-def _nats(model: EncoderDecoder, memory: Memory, ids: np.ndarray) -> Tensor:
-    num_rows, device = len(memory.keys), memory.keys.device
-    target = torch.from_numpy(ids.astype(np.int64)).to(device).expand(num_rows, -1)
-    read = torch.cat([target.new_full((num_rows, 1), model.pad_id), target[:, :-1]], 1)
-    positions = torch.arange(target.shape[1], device=device).expand(num_rows, -1)
-    logits = model.decode(read, positions, memory).float()
-    return torch.nn.functional.cross_entropy(logits.transpose(1, 2), target, reduction="none").sum(1)
+    asked = batch._replace(
+        decoder_input=of_every_row([np.append(model.pad_id, target[:-1]) for target in targets], np.int32),
+        decoder_positions=of_every_row([np.arange(length) for length in lengths], np.int32),
+        target=of_every_row(targets, np.int64),
+        target_documents=of_every_row([np.full(length, place) for place, length in enumerate(lengths)], np.int32),
+    )
+    nats, is_likeliest = model.verdicts(asked, torch.arange(asked.target.numel(), device=device))
+    by_label = nats.view(num_rows, -1).split(lengths, 1), is_likeliest.view(num_rows, -1).split(lengths, 1)
+    return Judged(
+        torch.stack([part.sum(1) for part in by_label[0]], 1), torch.stack([part.all(1) for part in by_label[1]], 1)
+    )
 
 
 def written(model: EncoderDecoder, batch: Batch, tokenizer: Tokenizer, max_new_tokens: int) -> list[str]:

@@ -15,6 +15,23 @@ class BadFinetuning(BadInput):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Start:
+    """What is learnt, and from where."""
+
+    task: str
+    """Name of the task, or its dotted path."""
+    seed: int
+    """Decides the order of the questions and, from scratch, the first weights."""
+    from_scratch: bool
+    """Whether to begin from fresh weights of the run's model."""
+
+    @property
+    def words(self) -> str:
+        """How it began."""
+        return "from scratch" if self.from_scratch else "fine-tuned"
+
+
+@dataclass(frozen=True, kw_only=True)
 class FinetuneConfig:
     """The budget of one fine-tuning. Scores of runs can be compared where all of these are equal."""
 
@@ -29,13 +46,17 @@ class FinetuneConfig:
     source_len: int = 128
     """Tokens of the longest source, its end included; what is longer is cut behind, and counted."""
     target_len: int = 128
-    """Tokens of the longest target, its end included; what is longer is cut in training, and counted."""
+    """Tokens of the longest target, its end included; what is longer is cut in training, and counted. Free text is
+    written up to so many; labels of words are asked for to the last word."""
     num_train: int | None = None
     """Questions to train on: the first in an order that the seed decides. Left out: all."""
     num_scored: int | None = None
     """Questions to score, at equal distances over the split. Left out: all."""
     num_evaluations: int = 8
     """Times that the loss on the scored split is measured, at equal distances; the last is at the end."""
+    num_curve_questions: int = 256
+    """Scored questions, at equal distances, whose loss is measured: a curve costs less than the training it shows. The
+    scores are always of all of them."""
 
     def __post_init__(self) -> None:
         for name, least in (
@@ -46,6 +67,7 @@ class FinetuneConfig:
             ("num_train", 1),
             ("num_scored", 1),
             ("num_evaluations", 1),
+            ("num_curve_questions", 1),
         ):
             value = getattr(self, name)
             if value is not None and value < least:

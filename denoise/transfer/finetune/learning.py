@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime
+import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from hashlib import sha256
 from itertools import islice
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -18,38 +20,14 @@ from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.train.optim.config import AdamW
 from denoise.train.optim.schedule import warm_up
 from denoise.transfer.finetune.answering import mean_nats
-from denoise.transfer.finetune.asking import Asked, Asker, in_training_order
-from denoise.transfer.finetune.config import FinetuneConfig
-from denoise.transfer.finetune.results import VERSION, Finetuned, Point
-from denoise.transfer.finetune.scoring import QUESTIONS_AT_ONCE, answers_to
-from denoise.transfer.tasks import Question, Task
+from denoise.transfer.finetune.asking import Asked, Asker, by_length, chosen, in_training_order, spread
+from denoise.transfer.finetune.config import BadFinetuning, FinetuneConfig
+from denoise.transfer.finetune.lessons import Lesson
+from denoise.transfer.finetune.results import VERSION, Finetuned, Point, Weights
+from denoise.transfer.finetune.scoring import QUESTIONS_AT_ONCE, Answers, answers_to
+from denoise.transfer.finetune.watching import Watch
+from denoise.transfer.tasks import Question
 from denoise.transfer.training import on, train_on
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lesson:
-    """A task as it is put to every run of one vocabulary."""
-
-    task: Task
-    config: FinetuneConfig
-    tokenizer: Tokenizer
-    train: Sequence[Question]
-    """Questions to train on."""
-    scored: Sequence[Question]
-    """Questions to score, in the order of their split."""
-
-    @property
-    def asker(self) -> Asker:
-        """What makes ids of questions."""
-        return Asker(tokenizer=self.tokenizer, source_len=self.config.source_len, target_len=self.config.target_len)
-
-    @property
-    def fingerprint(self) -> str:
-        """SHA-256, in hex, of all questions and answers."""
-        digest = sha256()
-        for question in (*self.train, *self.scored):
-            digest.update(repr((question.source, question.slots, question.golds)).encode())
-        return digest.hexdigest()
 
 
 @dataclass(kw_only=True)
@@ -58,44 +36,63 @@ class Learning:
 
     lesson: Lesson
     model: EncoderDecoder
+    tokenizer: Tokenizer
     device: torch.device
     seed: int
+    watch: Watch
     train_curve: list[Point] = field(default_factory=list)
     scored_curve: list[Point] = field(default_factory=list)
     cost: dict[str, float] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        config, lesson = self.lesson.config, self.lesson
+        self.asker = Asker(
+            tokenizer=self.tokenizer,
+            labels=lesson.task.labels,
+            source_len=config.source_len,
+            target_len=config.target_len,
+        )
+        self.questions: list[Question] = [lesson.scored[n] for n in spread(len(lesson.scored), config.num_scored)]
+        self.scored = self.asker.ask(self.questions)
+        numbers = chosen(len(lesson.train), config.num_train, self.seed)
+        self.num_train = len(numbers)
+        every_batch = in_training_order(self.num_train, config.batch_size, self.seed)
+        self.order = [numbers[places] for places in islice(every_batch, config.num_steps)]
+        # Of a large split only a part is drawn, and only that is worth its ids.
+        drawn = np.unique(np.concatenate(self.order)).tolist()
+        self.train = dict(zip(drawn, self.asker.ask([lesson.train[n] for n in drawn]), strict=True))
+
     def learn(self) -> None:
-        """Train for all steps of the budget, and keep the loss curves."""
-        config, asker = self.lesson.config, self.lesson.asker
+        """Train for all steps of the budget, and keep the loss curves. Raises BadFinetuning, Stopped."""
+        config = self.lesson.config
         started_s = time.process_time()
-        asked = [asker.ask(question) for question in self.lesson.train]
         # What is scored is asked with its right answers: only for the loss.
-        scored = self._batches([asker.ask(question) for question in self.lesson.scored])
-        warmup_steps = round(config.num_steps * config.warmup)
+        curve = self._curve_batches([self.scored[n] for n in spread(len(self.scored), config.num_curve_questions)])
         every = -(-config.num_steps // config.num_evaluations)
         losses: list[Tensor] = []
 
-        def factor(step: int) -> float:
-            return min(warm_up(step, warmup_steps), (config.num_steps - step) / max(1, config.num_steps - warmup_steps))
-
         def after_step(step: int, loss: Tensor) -> None:
             losses.append(loss)
+            self.watch.after_step(step, loss, int(self.cost["tokens"]))
             if step % every == 0 or step == config.num_steps:
                 self.train_curve.append(Point(step, float(torch.stack(losses).mean())))
-                self.scored_curve.append(Point(step, mean_nats(self.model, scored)))
+                self.scored_curve.append(Point(step, self._loss_on(curve)))
+                self._demand_finite()
                 losses.clear()
 
-        self.scored_curve.append(Point(0, mean_nats(self.model, scored)))
-        train_on(self.model, self._train_batches(asked), AdamW(learning_rate=config.learning_rate), factor, after_step)
+        self.cost["tokens"] = 0
+        self.scored_curve.append(Point(0, self._loss_on(curve)))
+        with _dropping_out(self.model, self.seed):
+            optimizer = AdamW(learning_rate=config.learning_rate)
+            train_on(self.model, self._train_batches(), optimizer, lambda step: rate_of(step, config), after_step)
         self.cost["training_s"] = round(time.process_time() - started_s, 3)
 
-    def result(self, *, from_scratch: bool, step: int, trained_at: str | None) -> Finetuned:
+    def result(self, weights: Weights, *, from_scratch: bool) -> Finetuned:
         """Score what was learnt."""
         started_s = time.process_time()
-        lesson, task, asker = self.lesson, self.lesson.task, self.lesson.asker
-        answers = answers_to(task, lesson.scored, self.model, asker, self.device)
-        generated = task.scores(lesson.scored, answers.written)
-        scores = task.scores(lesson.scored, answers.likeliest) if task.labels else generated
+        lesson, task = self.lesson, self.lesson.task
+        answers = answers_to(self.scored, self.model, self.asker, self.device, self.watch.check)
+        scores, generated = self._scores(answers)
         self.cost["scoring_s"] = round(time.process_time() - started_s, 3)
         return Finetuned(
             version=VERSION,
@@ -104,16 +101,16 @@ class Learning:
             from_scratch=from_scratch,
             settings=lesson.config.settings(),
             data_fingerprint=lesson.fingerprint,
-            step=step,
-            trained_at=trained_at,
+            step=weights[0],
+            trained_at=weights[1],
             split=task.scored_on,
             measures=task.measures,
             scores=scores,
-            generated=generated if task.labels else {},
-            num_outside=answers.outside(task.labels),
-            num_answers=sum(len(question.slots) for question in lesson.scored),
-            num_train=len(lesson.train),
-            num_scored=len(lesson.scored),
+            generated=generated,
+            num_outside=answers.num_outside,
+            num_answers=sum(len(question.slots) for question in self.questions),
+            num_train=self.num_train,
+            num_scored=len(self.questions),
             num_cut=self._num_cut(),
             train_curve=tuple(self.train_curve),
             scored_curve=tuple(self.scored_curve),
@@ -121,22 +118,66 @@ class Learning:
             finished_at=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         )
 
+    def _scores(self, answers: Answers) -> tuple[dict[str, float], dict[str, float]]:
+        """Of the answers that count, and of written ones where others count."""
+        written = self.lesson.task.scores(self.questions, answers.written)
+        if not self.lesson.task.labels:
+            return written, {}
+        return self.lesson.task.scores(self.questions, answers.likeliest), written
+
     def _num_cut(self) -> dict[str, int]:
-        ask = self.lesson.asker.ask
-        train, scored = ([ask(question) for question in part] for part in (self.lesson.train, self.lesson.scored))
         return {
-            "train_sources": sum(each.is_source_cut for each in train),
-            "train_targets": sum(each.is_target_cut for each in train),
-            "scored_sources": sum(each.is_source_cut for each in scored),
+            "train_sources": sum(each.is_source_cut for each in self.train.values()),
+            "train_targets": sum(each.is_target_cut for each in self.train.values()),
+            "scored_sources": sum(each.is_source_cut for each in self.scored),
+            "scored_targets": 0 if self.asker.labels else sum(each.is_target_cut for each in self.scored),
         }
 
-    def _train_batches(self, asked: Sequence[Asked]) -> Iterator[Batch]:
-        config = self.lesson.config
-        order = islice(in_training_order(len(asked), config.batch_size, self.seed), config.num_steps)
-        for numbers in order:
-            yield self.lesson.asker.batch([asked[number] for number in numbers])
+    def _loss_on(self, batches: Sequence[Batch]) -> float:
+        was_training = self.model.training
+        self.model.eval()
+        loss = mean_nats(self.model, batches)
+        self.model.train(was_training)
+        return loss
 
-    def _batches(self, asked: Sequence[Asked]) -> list[Batch]:
-        """All of them in their order, on the device."""
-        parts = [asked[first : first + QUESTIONS_AT_ONCE] for first in range(0, len(asked), QUESTIONS_AT_ONCE)]
-        return [on(self.device, self.lesson.asker.batch(part)) for part in parts]
+    def _demand_finite(self) -> None:
+        (step, loss), (_, scored) = self.train_curve[-1], self.scored_curve[-1]
+        if not (math.isfinite(loss) and math.isfinite(scored)):
+            name, rate = self.lesson.task.name, self.lesson.config.learning_rate
+            raise BadFinetuning(
+                f"{name}: the loss is no number any more at step {step}; lower learning_rate ({rate:g})"
+            )
+
+    def _train_batches(self) -> Iterator[Batch]:
+        for numbers in self.order:
+            batch = self.asker.batch([self.train[number] for number in numbers.tolist()])
+            self.cost["tokens"] += batch.source.numel() + batch.target.numel()
+            yield batch
+
+    def _curve_batches(self, asked: Sequence[Asked]) -> list[Batch]:
+        """All of them, those of like lengths together, on the device."""
+        parts = by_length([(len(each.target), len(each.source)) for each in asked], QUESTIONS_AT_ONCE)
+        return [on(self.device, self.asker.batch([asked[number] for number in part])) for part in parts]
+
+
+def rate_of(step: int, config: FinetuneConfig) -> float:
+    """The rate of a step, counted from 0, in units of the highest: up in a line, then down in a line to 0.
+
+    >>> [rate_of(step, FinetuneConfig(num_steps=10, warmup=0.2)) for step in (0, 1, 2, 6)]
+    [0.5, 1.0, 1.0, 0.5]
+    """
+    warmup_steps = round(config.num_steps * config.warmup)
+    return min(warm_up(step, warmup_steps), (config.num_steps - step) / max(1, config.num_steps - warmup_steps))
+
+
+@contextmanager
+def _dropping_out(model: EncoderDecoder, seed: int) -> Iterator[None]:
+    """Dropout as the model's config has it, drawn by this seed; PyTorch's own generators are put back behind it."""
+    devices = [parameter.device for parameter in model.parameters() if parameter.is_cuda][:1]
+    with torch.random.fork_rng(devices):
+        torch.manual_seed(seed)
+        model.train()
+        try:
+            yield
+        finally:
+            model.eval()

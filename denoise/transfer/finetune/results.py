@@ -15,8 +15,13 @@ from denoise.transfer.finetune.config import BadFinetuning, FinetuneConfig
 
 FOLDER = "transfer"
 BASELINES_FILE = "baselines.json"
+CHECKPOINT_FILE = "checkpoint.json"
+"""Beside results of a checkpoint folder: which weights they are of."""
 VERSION = 1
 """Of how it is trained and scored; raised when figures can no longer be compared with earlier ones."""
+
+Weights = tuple[int, str | None]
+"""What results are known by: the step, and finished_at of the run's done.json or the SHA-256 of a checkpoint."""
 
 
 class Point(NamedTuple):
@@ -43,11 +48,12 @@ class Finetuned:
     settings: dict[str, Any]
     """Every option of FinetuneConfig. Scores are comparable where settings, version and data_fingerprint are equal."""
     data_fingerprint: str
-    """SHA-256 of the questions that were trained on and scored."""
+    """SHA-256 of all questions of both splits, whichever of them num_train and num_scored took."""
     step: int
     """The run's step whose weights were fine-tuned, or whose model was begun anew."""
     trained_at: str | None
-    """finished_at of the run's done.json: weights trained anew are fine-tuned anew."""
+    """finished_at of the run's done.json: weights trained anew are fine-tuned anew. Of a checkpoint folder the SHA-256
+    of its files."""
     split: str
     """The split that was scored."""
     measures: tuple[str, ...]
@@ -57,19 +63,22 @@ class Finetuned:
     generated: dict[str, float]
     """The same of what the model writes freely; empty for tasks without labels, whose answers are always written."""
     num_outside: int
-    """Written answers that are none of the labels; they count as wrong in `generated`."""
+    """Written answers that are none of the labels, in the pieces that the vocabulary makes of them; they count as wrong
+    in `generated`."""
     num_answers: int
-    """Answers that were scored: one a slot."""
+    """Answers that were scored: one a slot, of which none is left out."""
     num_train: int
-    """Questions there were to train on."""
+    """Questions there were to train on, of which num_steps × batch_size were drawn."""
     num_scored: int
     """Questions that were scored."""
     num_cut: dict[str, int]
-    """Sources and targets that were longer than they may be: train_sources, train_targets, scored_sources."""
+    """Texts that were longer than they may be: train_sources and train_targets, of the questions that were drawn;
+    scored_sources; scored_targets, right answers of free text that are longer than what may be written."""
     train_curve: tuple[Point, ...]
     """The loss over the steps."""
     scored_curve: tuple[Point, ...]
-    """The loss on the scored questions, the last behind the last step."""
+    """The loss on num_curve_questions of the scored questions, targets cut as in training: before the first step, and
+    num_evaluations times up to behind the last."""
     cost: dict[str, float] = field(default_factory=dict)
     """training_s and scoring_s, seconds of CPU time; tokens, encoder and decoder, that were trained on."""
     finished_at: str = ""
@@ -90,6 +99,10 @@ class Baselines:
     scores: dict[str, dict[str, float]]
     """By the name of the baseline, majority or bag_of_words, every measure of the task; without those that a baseline
     cannot answer."""
+    num_train: int = 0
+    """Questions that they were made of."""
+    num_scored: int = 0
+    """Questions that they were scored on."""
 
 
 def path_of(run: Path, task: str, seed: int, *, from_scratch: bool) -> Path:
@@ -139,7 +152,19 @@ def read_baselines(run: Path, task: str) -> Baselines | None:
 def all_finetuned(run: Path) -> list[Finetuned]:
     """Every result of a run's final weights and of its model from scratch, by task, start and seed."""
     found = [read_finetuned(path) for path in sorted((run / FOLDER).glob("*/*seed*.json"))]
-    return [each for each in found if each is not None and (each.step, each.trained_at) == trained_to(run)]
+    return [each for each in found if each is not None and (each.step, each.trained_at) == weights_of(run)]
+
+
+def weights_of(run: Path) -> Weights | None:
+    """The weights whose results lie in a folder: a finished run's own, or those that checkpoint.json names."""
+    finished = trained_to(run)
+    if finished is not None:
+        return finished
+    try:
+        about = json.loads((run / FOLDER / CHECKPOINT_FILE).read_text(encoding="utf-8"))
+        return int(about["step"]), str(about["weights"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def is_finetuned(run: Path, config: FinetuneConfig, task: str, seed: int, *, from_scratch: bool) -> bool:
@@ -152,7 +177,7 @@ def is_finetuned(run: Path, config: FinetuneConfig, task: str, seed: int, *, fro
         found is not None
         and found.version == VERSION
         and found.settings == config.settings()
-        and (found.step, found.trained_at) == trained_to(run)
+        and (found.step, found.trained_at) == weights_of(run)
     )
 
 

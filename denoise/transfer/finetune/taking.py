@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from rich.console import Console
 
 from data_prep.files import only_one
-from denoise.hub.trained import load_trained
+from denoise.hub.trained import Trained, load_trained
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.stopping import Stopping
 from denoise.train.config import RunConfig
 from denoise.train.execution import execution_of
-from denoise.transfer.exam.papers import trained_to
+from denoise.transfer.finetune.asking import chosen, spread
 from denoise.transfer.finetune.command import ADVICE
-from denoise.transfer.finetune.config import BadFinetuning, FinetuneConfig
-from denoise.transfer.finetune.learning import Learning, Lesson
-from denoise.transfer.finetune.results import is_finetuned, path_of, write_finetuned
-from denoise.transfer.tasks.checks import questions_of
-from denoise.transfer.tasks.registry import task_named
+from denoise.transfer.finetune.config import BadFinetuning, FinetuneConfig, Start
+from denoise.transfer.finetune.learner import Learner
+from denoise.transfer.finetune.learning import Learning
+from denoise.transfer.finetune.lessons import Lesson, Lessons
+from denoise.transfer.finetune.results import (
+    Baselines,
+    Finetuned,
+    is_finetuned,
+    path_of,
+    read_baselines,
+    read_finetuned,
+    write_baselines,
+    write_finetuned,
+)
+from denoise.transfer.finetune.watching import Watch
 
-
-@dataclass(frozen=True, kw_only=True)
-class Start:
-    """What is learnt, and from where."""
-
-    task: str
-    """Name of the task, or its dotted path."""
-    seed: int
-    """Decides the order of the questions and, from scratch, the first weights."""
-    from_scratch: bool
-    """Whether to begin from fresh weights of the run's model."""
+_SEED_OF_BASELINES = 1
+"""Whose questions the baselines learn where num_train takes a part: each seed takes another."""
 
 
 def take(
@@ -50,34 +51,90 @@ def take(
     `task_data`: folder of the tasks' files. `data`: where the run's tokens are now. `stopping`: what has held signals
     since before torch was imported. Raises BadFinetuning, BadTask, BadCheckpoint, and Stopped if a signal asked for it.
     """
-    finished = trained_to(run)
-    if finished is None:
-        raise BadFinetuning(f"{run} is not finished: it has no done.json; train it to its end, then fine-tune it")
-    task, seed, from_scratch = task_named(start.task), start.seed, start.from_scratch
+    learner, lessons = Learner.of(run, data=data), Lessons(config=config, folder=task_data)
     held = nullcontext(stopping) if stopping else Stopping(advice=ADVICE)
-    with only_one(run), held as stopping:
-        if is_finetuned(run, config, task.name, seed, from_scratch=from_scratch):
-            console.print(
-                f"{run} has learnt {task.name} with seed {seed}", highlight=False, soft_wrap=True, markup=False
-            )
-            return
-        stopping.check(f"stopped before {task.name}")
-        trained = load_trained(run, data)
+    with held as stopping:
+        learn(learner, start, lessons, console, stopping)
+
+
+def learn(learner: Learner, start: Start, lessons: Lessons, console: Console, stopping: Stopping) -> bool:
+    """`take` with weights that were looked at and tasks that may be read already; whether there was something to do."""
+    home, lesson = learner.home, lessons.of(start.task)
+    with only_one(home):
+        learner.claim()
+        _have_baselines(home, lesson)
+        if _is_learnt(home, lesson, start):
+            name = f"{home} has learnt {lesson.task.name}, {start.words}, with seed {start.seed}"
+            console.print(name, highlight=False, soft_wrap=True, markup=False)
+            return False
+        watch = Watch(f"{lesson.task.name} seed {start.seed}", lessons.config.num_steps, console, stopping)
+        watch.check()
+        trained = _trained(learner)
+        device = _device_of(trained)
         model = trained.model
-        if from_scratch:
-            model = EncoderDecoder(model.config, model.vocab_size, pad_id=model.pad_id, seed=seed)
-        device = execution_of(RunConfig(compile=False, precision="32-true")).device
-        lesson = Lesson(
-            task=task,
-            config=config,
-            tokenizer=trained.tokenizer,
-            train=questions_of(task, "train", task_data),
-            scored=questions_of(task, task.scored_on, task_data),
+        if start.from_scratch:
+            model = EncoderDecoder(model.config, model.vocab_size, pad_id=model.pad_id, seed=start.seed).eval()
+        # Fresh heads make tiny gradients, and numbers below the normal range are 50 times slower on a CPU.
+        torch.set_flush_denormal(True)
+        with watch:
+            learning = Learning(
+                lesson=lesson,
+                model=model.to(device),
+                tokenizer=trained.tokenizer,
+                device=device,
+                seed=start.seed,
+                watch=watch,
+            )
+            learning.learn()
+            result = learning.result(learner.weights, from_scratch=start.from_scratch)
+        write_finetuned(path_of(home, lesson.task.name, start.seed, from_scratch=start.from_scratch), result)
+    console.print(f"{home}: {_told(result, start)}", highlight=False, soft_wrap=True, markup=False)
+    return True
+
+
+def _trained(learner: Learner) -> Trained:
+    """Raises BadFinetuning for a run whose last weights are gone, BadCheckpoint."""
+    trained = load_trained(learner.folder, learner.data)
+    if trained.config and trained.step != learner.weights[0]:
+        raise BadFinetuning(
+            f"{learner.folder} was trained to step {learner.weights[0]:,}, and its last checkpoint that can be read is "
+            f"of step {trained.step:,}; bring the last one back, or train the run again"
         )
-        learning = Learning(lesson=lesson, model=model.to(device), device=device, seed=seed)
-        learning.learn()
-        result = learning.result(from_scratch=from_scratch, step=finished[0], trained_at=finished[1])
-        write_finetuned(path_of(run, task.name, seed, from_scratch=from_scratch), result)
+    return trained
+
+
+def _device_of(trained: Trained) -> torch.device:
+    """The run's own. In float32, as in the exam, every device gives the same to rounding."""
+    wanted = trained.config.get("device", "auto")
+    return execution_of(RunConfig(device=wanted, compile=False, precision="32-true")).device
+
+
+def _is_learnt(home: Path, lesson: Lesson, start: Start) -> bool:
+    """Whether it has learnt the very questions that lie there now."""
+    name, seed, from_scratch = lesson.task.name, start.seed, start.from_scratch
+    if not is_finetuned(home, lesson.config, name, seed, from_scratch=from_scratch):
+        return False
+    found = read_finetuned(path_of(home, name, seed, from_scratch=from_scratch))
+    return found is not None and found.data_fingerprint == lesson.fingerprint
+
+
+def _have_baselines(home: Path, lesson: Lesson) -> None:
+    """Write what needs no model, unless it is there."""
+    config = lesson.config
+    train = [lesson.train[number] for number in chosen(len(lesson.train), config.num_train, _SEED_OF_BASELINES)]
+    scored = [lesson.scored[number] for number in spread(len(lesson.scored), config.num_scored)]
+    about = {"data_fingerprint": lesson.fingerprint, "num_train": len(train), "num_scored": len(scored)}
+    found = read_baselines(home, lesson.task.name)
+    if found is not None and all(getattr(found, name) == value for name, value in about.items()):
+        return
+    from denoise.transfer.tasks.baselines import baselines
+
+    made = baselines(lesson.task, train, scored)
+    write_baselines(home, lesson.task.name, Baselines(scores=made, **about))  # type: ignore[arg-type]
+
+
+def _told(result: Finetuned, start: Start) -> str:
+    """One line for whoever waited."""
     shown = ", ".join(f"{name} {value:.3f}" for name, value in result.scores.items())
-    begun = "from scratch" if from_scratch else "fine-tuned"
-    console.print(f"{run}: {task.name}, {begun}, seed {seed}: {shown}", highlight=False, soft_wrap=True, markup=False)
+    spent_s = result.cost["training_s"] + result.cost["scoring_s"]
+    return f"{result.task}, {start.words}, seed {result.seed}: {shown} ({spent_s:.1f} s of CPU time)"

@@ -12,6 +12,7 @@ import numpy as np
 from denoise.transfer.probe.config import WORD_LABELS, BadProbe, ProbeConfig
 from denoise.transfer.probe.conllu import sentences_in
 from denoise.transfer.tasks import BadTask, Split
+from denoise.transfer.tasks.checks import questions_of
 from denoise.transfer.tasks.registry import task_named
 
 TREEBANK = "pos/en_ewt-ud-{split}.conllu.xz"
@@ -110,7 +111,7 @@ def _of(name: str, config: ProbeConfig, folder: Path) -> Reading:
     task = task_named(name)
 
     def texts(split: Split, num_texts: int) -> tuple[Text, ...]:
-        questions = task.questions(split, folder)
+        questions = questions_of(task, split, folder)
         if not task.labels or any(len(question.slots) != 1 for question in questions):
             raise BadProbe(f"{name} has not one label a text, so it cannot be probed; name a task of classes")
         found = [Text(parts=(question.source,), labels=(question.said,)) for question in questions]

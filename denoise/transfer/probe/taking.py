@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import io
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,9 @@ from denoise.stopping import Stopping
 from denoise.train.config import RunConfig
 from denoise.train.execution import execution_of
 from denoise.transfer.exam.papers import trained_to
-from denoise.transfer.finetune.learning import Learning, Lesson
+from denoise.transfer.finetune.learning import Learning
+from denoise.transfer.finetune.lessons import Lesson, Lessons
+from denoise.transfer.finetune.watching import Watch
 from denoise.transfer.probe.checkpoints import Checkpoints, digest_of
 from denoise.transfer.probe.command import ADVICE
 from denoise.transfer.probe.config import BadProbe, ProbeConfig
@@ -25,7 +28,6 @@ from denoise.transfer.probe.fitting import Sheet, sheet_of, timed
 from denoise.transfer.probe.reading import Corpus, read_corpus
 from denoise.transfer.probe.results import FILE, VERSION, Probing, Stage, read_probe
 from denoise.transfer.probe.states import layer_names
-from denoise.transfer.tasks.registry import task_named
 
 PART_FILE = "probe.part.json"
 """Stages of a probe that was broken off; deleted once probe.json is there."""
@@ -62,16 +64,16 @@ def take(
     # What trains holds the folder; checkpoints are whole or not there, so that reading them needs no leave.
     with only_one(folder) if ended else nullcontext(), held as stopping:
         if ended is not None and is_probed(folder, config, corpus):
-            console.print(f"{folder} has been probed so", highlight=False, soft_wrap=True)
+            console.print(f"{folder} has been probed so", highlight=False, soft_wrap=True, markup=False)
             return
         stopping.check(f"stopped before the probes of {folder}")
-        session = Session.of(folder, config, corpus, places)
+        session = Session.of(folder, config, corpus, places, stopping)
         stopping.is_working = True
         for step in session.checkpoints.steps:
             stopping.check(f"stopped in the probes of {folder} with {len(session.done)} checkpoints done")
             session.probe(step)
             write_json(folder / PART_FILE, session.probing().to_json())
-            console.print(session.told(), highlight=False, soft_wrap=True)
+            console.print(session.told(), highlight=False, soft_wrap=True, markup=False)
         stopping.is_working = False
         write_json(folder / FILE, session.probing().to_json())
         (folder / PART_FILE).unlink(missing_ok=True)
@@ -117,13 +119,14 @@ class Session:
     checkpoints: Checkpoints
     sheets: tuple[Sheet, ...]
     lesson: Lesson | None
+    stopping: Stopping
     device: torch.device
     before: dict[tuple[int, str], Stage]
     """Stages of an earlier probe with these settings, by step and weights."""
     done: list[Stage] = field(default_factory=list)
 
     @classmethod
-    def of(cls, folder: Path, config: ProbeConfig, corpus: Corpus, places: Places) -> Session:
+    def of(cls, folder: Path, config: ProbeConfig, corpus: Corpus, places: Places, stopping: Stopping) -> Session:
         """Read all that is needed. Raises BadProbe, BadTask or BadCheckpoint before anything is computed."""
         checkpoints = Checkpoints.of(folder, places.data)
         ended = trained_to(folder)
@@ -138,7 +141,8 @@ class Session:
             corpus=corpus,
             checkpoints=checkpoints,
             sheets=tuple(sheet_of(reading, checkpoints.trained.tokenizer, config) for reading in corpus.readings),
-            lesson=_lesson(config, checkpoints, places),
+            lesson=_lesson(config, places),
+            stopping=stopping,
             # What float32 gives is the same on every device to rounding.
             device=execution_of(RunConfig(compile=False, precision="32-true")).device,
             before={},
@@ -209,9 +213,18 @@ class Session:
     def _downstream(self, model: EncoderDecoder, step: int) -> float | None:
         if self.lesson is None:
             return None
-        learning = Learning(lesson=self.lesson, model=model, device=self.device, seed=self.config.seed)
+        silent = Console(file=io.StringIO())
+        watch = Watch(self.lesson.task.name, self.config.finetuning.num_steps, silent, self.stopping)
+        learning = Learning(
+            lesson=self.lesson,
+            model=model,
+            tokenizer=self.checkpoints.trained.tokenizer,
+            device=self.device,
+            seed=self.config.seed,
+            watch=watch,
+        )
         learning.learn()
-        return learning.result(from_scratch=step == 0, step=step, trained_at=None).score
+        return learning.result((step, None), from_scratch=step == 0).score
 
     def _before(self) -> dict[tuple[int, str], Stage]:
         now = _without_stages(self.probing())
@@ -231,14 +244,7 @@ def _without_stages(probing: Probing) -> Probing:
     return dataclasses.replace(probing, stages=(), finished_at="", step=0, trained_at=None, passed_over={}, missing={})
 
 
-def _lesson(config: ProbeConfig, checkpoints: Checkpoints, places: Places) -> Lesson | None:
+def _lesson(config: ProbeConfig, places: Places) -> Lesson | None:
     if config.task is None:
         return None
-    task = task_named(config.task)
-    return Lesson(
-        task=task,
-        config=config.finetuning,
-        tokenizer=checkpoints.trained.tokenizer,
-        train=task.questions("train", places.task_data),
-        scored=task.questions(task.scored_on, places.task_data),
-    )
+    return Lessons(config=config.finetuning, folder=places.task_data).of(config.task)

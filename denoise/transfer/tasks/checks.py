@@ -45,6 +45,11 @@ def questions_of(task: Task, split: Split, folder: Path) -> list[Question]:
             raise BadTask(f"{place} needs a source and at least one slot; it is {question!r:.80}")
         if not labels and len(question.slots) > 1:
             raise BadTask(f"{place} has {len(question.slots)} slots; a task without labels has one slot a question")
+        if not all(slot.given.strip() for slot in question.slots[1:]):
+            raise BadTask(
+                f"{place} has a slot with nothing given behind another, so that nothing tells where an answer ends; "
+                "give each slot but the first a text"
+            )
         for slot in question.slots:
             if labels and slot.said not in labels:
                 raise BadTask(f"{place} has the answer {slot.said!r}; it must be one of {', '.join(task.labels)}")

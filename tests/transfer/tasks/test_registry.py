@@ -130,6 +130,20 @@ def test_questions_that_cannot_be_asked_are_told() -> None:
             questions_of(Given(name="given", asked=[asked]), "dev", Path())
 
 
+def test_a_slot_that_nothing_is_given_before_is_told() -> None:
+    asked = Question(source="a", slots=(Slot("", "sad"), Slot(" ", "glad")))
+
+    @dataclass(frozen=True, kw_only=True)
+    class Moods(Task):
+        labels: tuple[str, ...] = ("sad", "glad")
+
+        def questions(self, split: Split, folder: Path) -> list[Question]:
+            return [asked]
+
+    with pytest.raises(BadTask, match="nothing given behind another"):
+        questions_of(Moods(name="moods"), "dev", Path())
+
+
 def test_a_users_questions_that_are_right_pass() -> None:
     assert questions_of(MINE, "dev", Path()) == MINE.questions("dev", Path())
     assert task_named("sst2") is not Sentences(name="sst2")
