@@ -7,7 +7,7 @@ import pytest
 from denoise.study.intervals import interval, t_quantile
 from denoise.study.measures import exact_spans, exam_bits, exam_bits_in, hidden_bits, ranking
 from denoise.study.results import about, results
-from denoise.study.statistics import as_good_as_best, best, by_strategy, difference, two_sd
+from denoise.study.statistics import as_good_as_best, best, by_strategy, difference, over_seeds, two_sd
 from tests.denoise.run_folders import run_of
 from tests.study.examined import examined, papers
 
@@ -70,7 +70,9 @@ def test_pairing_takes_away_what_a_seed_does_to_all():
 def test_without_seeds_of_the_baseline_the_sd_is_pooled_over_all():
     bits = {"a": (2.0,), "b": (1.0, 1.2), "c": (2.0, 2.1, 2.5)}  # variances 0.02 and 0.07, of 1 and 2 degrees
     strategies = by_strategy(run_of(name, seed, x) for name, xs in bits.items() for seed, x in enumerate(xs))
-    assert two_sd(strategies, hidden_bits) == pytest.approx(2 * math.sqrt((0.02 + 2 * 0.07) / 3))
+    assert two_sd([(s.is_baseline, over_seeds(s.finished, hidden_bits)) for s in strategies]) == pytest.approx(
+        2 * math.sqrt((0.02 + 2 * 0.07) / 3)
+    )
 
 
 def test_the_difference_from_the_best_stands_beside_that_from_the_baseline():

@@ -157,7 +157,7 @@ def test_the_glue_average_is_over_tasks_that_all_of_a_row_has_and_names_what_is_
     runs += [learnt("b", seed, {"sst2": 0.9}) for seed in (1, 2)]
     table = transfer(runs)
     assert column(table, "GLUE average") == ["50.0 ± 0.0", "without CoLA"]
-    assert table is not None and "without MRPC, STSB, QQP, MNLI, QNLI, RTE, WNLI" in table.legend
+    assert table is not None and "without MRPC, STS-B, QQP, MNLI, QNLI, RTE, WNLI" in table.legend
     assert table.column("GLUE average")[1].value is None
     only_one = transfer(runs[2:])
     assert only_one is not None and "GLUE average" not in [each.title for each in only_one.columns]

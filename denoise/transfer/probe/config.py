@@ -25,7 +25,7 @@ class ProbeConfig:
     labels: str | list[str] = ""
     """What is probed for, with commas between: pos (the universal tag of each word), deprel (the relation of each word
     to its head, without its subtype), and names of tasks with one label a text, such as sst2. Left out: pos, deprel and
-    sst2 as far as their files are there, and sotu_party in place of sst2."""
+    sst2 as far as their files are there, and sotu_spoken in place of sst2."""
     num_train_words: int = 20_000
     """Words of the train split that a probe is fitted to, in whole sentences that the seed decides."""
     num_scored_words: int = 10_000

@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 
 from denoise.transfer.probe.config import WORD_LABELS, BadProbe, ProbeConfig
-from denoise.transfer.probe.conllu import sentences_in
 from denoise.transfer.tasks import BadTask, Split
 from denoise.transfer.tasks.checks import questions_of
 from denoise.transfer.tasks.registry import task_named
+from denoise.transfer.tasks.tagging import POS
 
-TREEBANK = "pos/en_ewt-ud-{split}.conllu.xz"
-"""Universal Dependencies English EWT in the folder of the tasks. Its test split is not touched."""
-SENTENCES, SENTENCES_OF_THE_DEFAULT_CORPUS = "sst2", "sotu_party"
+SENTENCES, SENTENCES_OF_THE_DEFAULT_CORPUS = "sst2", "sotu_spoken"
+"""Classes of texts unless others are named, and those that need no files. Of words it is UD English EWT, scored on dev:
+its test split is left to fine-tuning."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,7 +92,7 @@ def _of_words(names: tuple[str, ...], config: ProbeConfig, folder: Path) -> Read
                 parts=tuple(word.form for word in words),
                 labels=tuple(tuple(word.tag if name == "pos" else word.relation for word in words) for name in names),
             )
-            for words in sentences_in(folder / TREEBANK.format(split=split))
+            for words in POS.sentences(split, folder)
         ]
         return _some(found, num_words, config.seed)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -40,19 +40,23 @@ _WORD_OF_SEVERAL = re.compile(r"\d+-\d+|\d+\.\d+")
 
 
 class Word(NamedTuple):
-    """A word of a sentence and its universal tag."""
+    """A word of a sentence as the syntax has it: "didn't" is two of them."""
 
     form: str
+    """As it is written."""
     tag: str
+    """Its universal part of speech, such as NOUN."""
     place: str
     """File and line, for messages."""
+    relation: str = ""
+    """The relation to its head without its subtype: nsubj of nsubj:pass."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tagging(FromFiles):
     """The universal part of speech of each word, from CoNLL-U files of any treebank.
 
-    On the hub the columns are called `tokens` and `upos`.
+    On the hub the columns are called `tokens`, `upos` and `deprel`.
 
     >>> words = [Word("It", "PRON", ""), Word("rains", "VERB", "")]
     >>> question = Tagging(name="pos").question(words)
@@ -67,7 +71,11 @@ class Tagging(FromFiles):
 
     def questions(self, split: Split, folder: Path) -> list[Question]:
         """See `Task.questions`."""
-        return [self.question(words) for words in self.read(split, folder, sentences, _of_hub)]
+        return [self.question(words) for words in self.sentences(split, folder)]
+
+    def sentences(self, split: Split, folder: Path) -> Iterable[list[Word]]:
+        """The sentences of a split. Raises BadTask."""
+        return self.read(split, folder, sentences, _of_hub)
 
     def question(self, words: list[Word]) -> Question:
         """One sentence as text to text."""
@@ -102,16 +110,20 @@ def sentences(path: Path) -> Iterator[list[Word]]:
                 continue
             if cells[0] != str(len(words) + 1):
                 raise BadTask(f"{place} has the word number {cells[0]!r} where {len(words) + 1} comes next")
-            words.append(Word(cells[1], cells[3], place))
+            words.append(Word(cells[1], cells[3], place, _without_subtype(cells[7])))
     if words:
         yield words
 
 
 def _of_hub(hub: Hub, split: Split) -> Iterator[list[Word]]:
     for row in hub.rows(split):
-        pairs = zip(row.value("tokens"), row.value("upos"), strict=True)
+        columns = zip(row.value("tokens"), row.value("upos"), row.value("deprel"), strict=True)
         # The hub keeps multiword tokens beside their words, and marks them so.
-        yield [Word(form, tag, row.place) for form, tag in pairs if tag != "_"]
+        yield [Word(form, tag, row.place, _without_subtype(name)) for form, tag, name in columns if tag != "_"]
+
+
+def _without_subtype(relation: str) -> str:
+    return relation.split(":")[0]
 
 
 POS = Tagging(

@@ -11,47 +11,17 @@ import pytest
 from data_prep.errors import BadInput
 from denoise.transfer.probe import reading
 from denoise.transfer.probe.config import BadProbe, ProbeConfig
-from denoise.transfer.probe.conllu import Word, sentences_in
 from denoise.transfer.probe.labels import UNSEEN, control_of, labels_of, seen_share
 from denoise.transfer.probe.reading import read_corpus
-from denoise.transfer.tasks import BadTask, Task
+from denoise.transfer.tasks import BadTask, Question, Slot, Split, Task, registry
+from denoise.transfer.tasks.glue import SST2
+from denoise.transfer.tasks.tagging import POS
 from tests.transfer.probe.made_data import write_tasks
-
-DIDNT = """# text = I didn't. Né?
-1\tI\tI\tPRON\tPRP\t_\t4\tnsubj\t_\t_
-2-3\tdidn't\t_\t_\t_\t_\t_\t_\t_\tSpaceAfter=No
-2\tdid\tdo\tAUX\tVBD\t_\t4\taux\t_\t_
-3\tn't\tnot\tPART\tRB\t_\t4\tadvmod\t_\t_
-3.1\tgo\tgo\tVERB\tVB\t_\t_\t_\t4:conj\t_
-4\t.\t.\tPUNCT\t.\t_\t0\troot\t_\t_
-
-1\tN\u2028é\t_\tINTJ\t_\t_\t0\tobl:tmod\t_\t_"""
 
 
 @pytest.fixture(scope="module")
 def tasks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tasks(tmp_path_factory.mktemp("tasks"))
-
-
-def test_joined_words_and_unwritten_ones_are_left_out_and_subtypes_cut(tmp_path: Path) -> None:
-    path = tmp_path / "a.conllu"
-    path.write_text(DIDNT, encoding="utf-8")
-    first, second = sentences_in(path)
-    assert [word.form for word in first] == ["I", "did", "n't", "."]
-    assert first[2] == Word("n't", "PART", "advmod")
-    assert second == (Word("N\u2028é", "INTJ", "obl"),)  # which is no line's end here
-
-
-def test_a_damaged_treebank_is_one_sentence(tmp_path: Path) -> None:
-    path = tmp_path / "a.conllu"
-    path.write_text("1\tI\n")
-    with pytest.raises(BadTask, match=r"line 1 of .* has 2 columns"):
-        list(sentences_in(path))
-    (tmp_path / "b.conllu.xz").write_bytes(b"no archive")
-    with pytest.raises(BadTask, match="is damaged"):
-        list(sentences_in(tmp_path / "b.conllu.xz"))
-    with pytest.raises(BadTask, match="--task_data"):
-        list(sentences_in(tmp_path / "c.conllu"))
 
 
 def test_classes_stand_by_frequency_and_a_new_one_is_never_right() -> None:
@@ -120,24 +90,19 @@ def test_the_seed_and_only_the_seed_chooses_other_texts(tasks: Path) -> None:
 def test_what_is_not_there_is_left_out_with_its_reason_unless_it_was_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from denoise.transfer.tasks.glue import SST2
-
     write_tasks(tmp_path)
+    for task in (POS, SST2):  # as where there is no network
+        monkeypatch.setitem(registry.TASKS, task.name, dataclasses.replace(task, hub=None))
+    monkeypatch.setattr(reading, "POS", registry.TASKS["pos"])
     (tmp_path / "pos/en_ewt-ud-dev.conllu.xz").unlink()
     found = read_corpus(ProbeConfig(), tmp_path)
     assert [each.names for each in found.readings] == [("sst2",)]
     assert set(found.missing) == {"pos", "deprel"} and "--task_data" in found.missing["pos"]
     with pytest.raises(BadTask, match="en_ewt-ud-dev"):
         read_corpus(ProbeConfig(labels="pos"), tmp_path)
-
-    def named(name: str) -> Task:
-        return SST2 if name == "sst2" else dataclasses.replace(SST2, name=name, files={"train": "a", "dev": "a"})
-
-    monkeypatch.setattr(reading, "task_named", named)
     (tmp_path / "glue/SST-2/dev.tsv").unlink()
-    (tmp_path / "a").write_text("sentence\tlabel\nyes\t1\nno\t0\n")
     found = read_corpus(ProbeConfig(), tmp_path)
-    assert [each.names for each in found.readings] == [("sotu_party",)]
+    assert [each.names for each in found.readings] == [("sotu_spoken",)]
     assert set(found.missing) == {"pos", "deprel", "sst2"}
 
 
@@ -156,8 +121,13 @@ def test_options_that_make_no_probe_are_one_sentence(options: dict[str, float], 
 
 
 def test_a_task_that_has_not_one_label_a_text_cannot_be_probed(tasks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from denoise.transfer.tasks.glue import SST2
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Free(Task):
+        measures: tuple[str, ...] = ("exact_match",)
 
-    monkeypatch.setattr(reading, "task_named", lambda name: dataclasses.replace(SST2, labels=()))
+        def questions(self, split: Split, folder: Path) -> list[Question]:
+            return [Question(source="a", slots=(Slot("", "b"),))]
+
+    monkeypatch.setitem(registry.TASKS, "free", Free(name="free"))
     with pytest.raises(BadInput, match="has not one label a text"):
-        read_corpus(ProbeConfig(labels="sst2"), tasks)
+        read_corpus(ProbeConfig(labels="free"), tasks)

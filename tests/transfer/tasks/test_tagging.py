@@ -14,8 +14,8 @@ from tests.transfer.tasks.test_rows import written
 TASK = Tagging(name="mine", files={"train": "mine/train.conllu"})
 
 
-def line(number: str, form: str, tag: str) -> str:
-    return f"{number}\t{form}\t_\t{tag}\t_\t_\t_\t_\t_\t_\n"
+def line(number: str, form: str, tag: str, relation: str = "_") -> str:
+    return f"{number}\t{form}\t_\t{tag}\t_\t_\t_\t{relation}\t_\t_\n"
 
 
 SENTENCES = (
@@ -44,6 +44,12 @@ def test_a_multiword_token_is_its_words_and_what_is_elided_is_left_out(tmp_path:
     ]
 
 
+def test_relations_come_without_their_subtypes_and_a_line_ends_at_its_end_only(tmp_path: Path) -> None:
+    written(tmp_path / "mine/train.conllu", line("1", "N\u2028é", "INTJ", "obl:tmod"))
+    ((word,),) = TASK.sentences("train", tmp_path)
+    assert (word.form, word.relation) == ("N\u2028é", "obl")
+
+
 def test_a_sentence_without_a_blank_line_behind_it_counts(tmp_path: Path) -> None:
     assert len(asked(tmp_path, SENTENCES.rstrip("\n"))) == len(asked(tmp_path, SENTENCES + "\n\n")) == 2
 
@@ -67,7 +73,7 @@ def test_what_is_no_word_is_told_with_its_line(tmp_path: Path, content: str, sai
 
 def test_the_hub_gives_words_with_tags_by_their_names(tmp_path: Path, hub_holds: StandIn) -> None:
     tags = Feature(feature=Feature(["NOUN", "PRON", "AUX", "PART", "_"]))
-    row = {"tokens": ["I", "don't", "do", "n't"], "upos": [1, 4, 2, 3]}
+    row = {"tokens": ["I", "don't", "do", "n't"], "upos": [1, 4, 2, 3], "deprel": ["nsubj", "_", "aux", "advmod"]}
     hub_holds({("universal-dependencies/universal_dependencies", "en_ewt", "test"): Loaded([row], {"upos": tags})})
     (question,) = POS.questions("test", tmp_path)
     assert question.slots == (("I", "pronoun"), ("do", "auxiliary"), ("n't", "particle"))
