@@ -39,8 +39,9 @@ class FinetuneConfig:
     """Steps of each fine-tuning."""
     batch_size: int = 32
     """Questions a step."""
-    learning_rate: float = 1e-3
-    """Highest rate of AdamW, reached after `warmup` and falling in a line to 0; above 0."""
+    learning_rate: float = 1e-2
+    """Highest rate of ScaledAdamW, the share of each matrix's own size that a step moves it by; reached after `warmup`
+    and falling in a line to 0; above 0."""
     warmup: float = 0.1
     """Fraction of the steps in which the rate rises in a line; from 0 to less than 1."""
     source_len: int = 128
@@ -73,7 +74,7 @@ class FinetuneConfig:
             if value is not None and value < least:
                 raise BadFinetuning(f"{name} is {value}; it must be at least {least}")
         if not self.learning_rate > 0:
-            raise BadFinetuning(f"learning_rate is {self.learning_rate}; it must be above 0, such as 0.001")
+            raise BadFinetuning(f"learning_rate is {self.learning_rate}; it must be above 0, such as 0.01")
         if not 0 <= self.warmup < 1:
             raise BadFinetuning(f"warmup is {self.warmup}; it is a fraction of the steps: at least 0 and less than 1")
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from data_prep.tokenizer import Tokenizer
 from denoise.feed.batch import Batch
 from denoise.model.encoder_decoder import EncoderDecoder
-from denoise.train.optim.config import AdamW
+from denoise.train.optim.config import ScaledAdamW
 from denoise.train.optim.schedule import warm_up
 from denoise.transfer.finetune.answering import mean_nats
 from denoise.transfer.finetune.asking import Asked, Asker, by_length, chosen, in_training_order, spread
@@ -83,7 +83,8 @@ class Learning:
         self.cost["tokens"] = 0
         self.scored_curve.append(Point(0, self._loss_on(curve)))
         with _dropping_out(self.model, self.seed):
-            optimizer = AdamW(learning_rate=config.learning_rate)
+            # In units of each matrix, as T5 is fine-tuned: one rate for weights of any size, trained or fresh.
+            optimizer = ScaledAdamW(learning_rate=config.learning_rate)
             train_on(self.model, self._train_batches(), optimizer, lambda step: rate_of(step, config), after_step)
         self.cost["training_s"] = round(time.process_time() - started_s, 3)
 

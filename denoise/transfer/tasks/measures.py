@@ -7,6 +7,7 @@ that are all the same, or Matthews' of them.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -49,7 +50,9 @@ def _accuracy(task: Task, questions: Sequence[Question], answers: Sequence[Answe
 
 def _matthews(task: Task, questions: Sequence[Question], answers: Sequence[Answer]) -> float:
     """Matthews' correlation of classes; an answer that is no label is a class of its own."""
-    return float(library("sklearn.metrics").matthews_corrcoef(*_flat(questions, answers)))
+    with warnings.catch_warnings():  # it warns where all is one class, of which 0 is the correlation
+        warnings.simplefilter("ignore", UserWarning)
+        return float(library("sklearn.metrics").matthews_corrcoef(*_flat(questions, answers)))
 
 
 def _f1(task: Task, questions: Sequence[Question], answers: Sequence[Answer]) -> float:

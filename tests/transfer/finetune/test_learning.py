@@ -124,7 +124,7 @@ def test_the_run_is_left_as_it_was(trained: Path, run: Path, task_data: Path) ->
 
 
 def test_training_brings_the_loss_of_train_and_of_unseen_questions_down(run: Path, task_data: Path) -> None:
-    result = take(run, task_data, num_steps=40, learning_rate=3e-3)
+    result = take(run, task_data, num_steps=40, learning_rate=3e-2)
     assert [point.step for point in result.scored_curve] == [0, 20, 40]
     assert [point.step for point in result.train_curve] == [20, 40]
     assert result.scored_curve[-1].loss < 0.5 * result.scored_curve[0].loss
@@ -288,7 +288,7 @@ def test_dropout_is_as_the_run_has_it_and_off_while_scoring(run: Path, task_data
 
 def test_a_loss_that_is_no_number_is_no_result(run: Path, task_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(learning_room, "mean_nats", lambda model, batches: float("nan"))
-    with pytest.raises(BadFinetuning, match=r"no number any more at step 3; lower learning_rate \(0\.001\)"):
+    with pytest.raises(BadFinetuning, match=r"no number any more at step 3; lower learning_rate \(0\.01\)"):
         take(run, task_data)
     assert not path_of(run, "boats", 1, from_scratch=False).exists()
 
