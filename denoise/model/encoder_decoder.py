@@ -234,6 +234,14 @@ class EncoderDecoder(nn.Module):
         """The summed loss of a batch; inside forward so that it is compiled together with the model."""
         return linear_loss(*self._to_head(self._state(batch)), batch.target, z_loss)
 
+    def loss_at(self, batch: Batch, places: Tensor, z_loss: float = 0.0) -> LossSum:
+        """`forward` where targets are few: places, int64 [N] counted row by row, are those that have one.
+
+        The head, half of the work of a small model, is computed nowhere else. Shapes vary with N: not to be compiled.
+        """
+        state, weight = self._to_head(self._state(batch))
+        return linear_loss(state.flatten(0, 1)[places], weight, batch.target.flatten()[places], z_loss)
+
     def _embedded(self, ids: Tensor) -> Tensor:
         embedded: Tensor = self.embedding(ids)
         return embedded.to(self.compute_dtype)

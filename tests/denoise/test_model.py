@@ -7,12 +7,14 @@ import pytest
 import torch
 import yaml
 
+from denoise.feed.batch import IGNORED
 from denoise.model.attention import Past, Sight
 from denoise.model.config import ModelConfig
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.model.loss import token_loss
 from denoise.model.positions import RelativeBias, Rotation, laid_out
 from denoise.train.optim.config import AdamW
+from denoise.transfer.training import target_places
 from tests.denoise.small_models import (
     fragment_batch,
     ids,
@@ -250,6 +252,21 @@ def test_every_weight_gets_a_gradient():
 def test_loss_of_forward_is_the_loss_of_its_logits():
     model, batch = small_model(), text_batch()
     torch.testing.assert_close(model(batch), token_loss(model.logits(batch), batch.target))
+
+
+def test_the_loss_at_the_places_with_targets_is_that_of_the_whole_batch_with_its_gradients():
+    model, batch = small_model(), padded(text_batch(), 2, 1)
+    batch = batch._replace(target=batch.target.masked_fill(torch.arange(8) % 3 == 1, IGNORED))
+    whole = model(batch, 0.1)
+    whole.objective.backward()
+    gradients = {name: weight.grad.clone() for name, weight in model.named_parameters()}
+    model.zero_grad()
+    at = model.loss_at(batch, target_places(batch), 0.1)
+    at.objective.backward()
+    assert at.num_tokens == whole.num_tokens < batch.target.numel()
+    torch.testing.assert_close(at.objective, whole.objective)
+    for name, weight in model.named_parameters():
+        torch.testing.assert_close(weight.grad, gradients[name], msg=name)
 
 
 def test_past_returns_all_places_written_so_far():

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from data_prep.tokenizer import Tokenizer
-from denoise.feed.batch import IGNORED, Batch
+from denoise.feed.batch import Batch
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.model.generate import Writing, generate
+from denoise.transfer.training import target_places
 
 
 class Judged(NamedTuple):
@@ -67,5 +68,6 @@ def written(model: EncoderDecoder, batch: Batch, tokenizer: Tokenizer, max_new_t
 @torch.inference_mode()
 def mean_nats(model: EncoderDecoder, batches: Sequence[Batch]) -> float:
     """Nats a said token over all batches."""
-    nats = sum(float(model.token_nats(batch).sum()) for batch in batches)
-    return nats / sum(int((batch.target != IGNORED).sum()) for batch in batches)
+    every = [(batch, target_places(batch)) for batch in batches]
+    nats = sum(float(model.verdicts(batch, places)[0].sum()) for batch, places in every)
+    return nats / sum(len(places) for _, places in every)
