@@ -16,8 +16,13 @@ from denoise.study.statistics import Spread, Strategy, by_strategy, near_best, s
 from denoise.study.table import Column, Entry, Table, signed
 from denoise.study.transfers import Learnt, Points, title_of
 
-BASELINES = {"majority": "Majority", "bag_of_words": "Bag of words"}
+BASELINES = {"majority": "Majority", "bag_of_words": "Bag of words", "lead": "First sentences"}
 """What needs no model, and what its row is called."""
+_IN_WORDS = {
+    "majority": "majority: always the commonest answer",
+    "bag_of_words": "a bag of words sees no order",
+    "lead": "first sentences: the passage's own",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -200,8 +205,7 @@ def _legend(learnt: Learnt, rows: Sequence[Row], entries: Sequence[Sequence[Entr
     parts.append("higher is better")
     if len(rows) > len(learnt.strategies):
         parts.append("from scratch: the same model, questions, steps and seeds, from fresh weights")
-    if any(_has_baseline(learnt, name) for name in BASELINES):
-        parts.append("majority: always the commonest answer; a bag of words sees no order")
+    parts += [words for name, words in _IN_WORDS.items() if _has_baseline(learnt, name)]
     if missing:
         parts.append(f"the GLUE average is without {', '.join(map(title_of, missing))}")
     return "; ".join(parts)

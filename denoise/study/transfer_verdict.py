@@ -135,6 +135,7 @@ def _beside_baselines(learnt: Learnt) -> list[str]:
     for name, words in (
         ("majority", "No strategy does better than always giving the commonest answer on {}."),
         ("bag_of_words", "No strategy does better than a bag of words on {}."),
+        ("lead", "No strategy does better than the first sentences of the passage on {}."),
     ):
         tasks = []
         for task in learnt.tasks:

@@ -149,7 +149,7 @@ class Learnt:
         return dict(sorted(found.items()))
 
     def baseline(self, task: str, name: str) -> float | None:
-        """What needs no model scores in a task's first measure: majority or bag_of_words."""
+        """What needs no model scores in a task's first measure: majority, bag_of_words or lead."""
         measure = self.any_of(task).measures[0]
         for run in self._finished():
             if task in run.transfer.baselines:

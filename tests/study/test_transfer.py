@@ -59,6 +59,14 @@ def test_the_table_has_strategies_then_scratch_then_what_needs_no_model() -> Non
     assert [entry.num_seeds for entry in table.column("CoLA")] == [3, 3, 3, None, None]
 
 
+def test_free_text_stands_beside_the_first_sentences_of_the_passage() -> None:
+    runs = [learnt("a", seed, {"abstracts": 0.1}, {"abstracts": 0.1}, {"abstracts": {"lead": 0.2}}) for seed in (1, 2)]
+    table = transfer(runs)
+    assert names(table) == ["A ★", "From scratch", "First sentences"]
+    assert column(table, "Abstracts")[-1] == "20.0"
+    assert table is not None and "first sentences: the passage's own" in table.legend and "bag" not in table.legend
+
+
 def test_bold_is_the_highest_and_what_lies_within_two_sd_of_it() -> None:
     runs = [*of_seeds("a", (0.50, 0.52, 0.54)), *of_seeds("b", (0.54, 0.55, 0.56)), *of_seeds("c", (0.50, 0.50, 0.50))]
     table = transfer(runs)  # two sd of the baseline are 4

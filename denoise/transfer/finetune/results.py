@@ -97,8 +97,8 @@ class Baselines:
     data_fingerprint: str
     """Of the questions, as in Finetuned."""
     scores: dict[str, dict[str, float]]
-    """By the name of the baseline, majority or bag_of_words, every measure of the task; without those that a baseline
-    cannot answer."""
+    """By the name of the baseline, majority, bag_of_words or lead, every measure of the task; without those that a
+    baseline cannot answer."""
     num_train: int = 0
     """Questions that they were made of."""
     num_scored: int = 0

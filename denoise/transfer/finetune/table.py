@@ -81,7 +81,7 @@ def table(every: Sequence[Learnt]) -> Table:
         task = learnt.lesson.task
         shown.add_row(
             Text(f"{task.title or task.name}\n{learnt.measure}"),
-            "\n".join(_baseline(learnt, name) for name in ("majority", "bag_of_words")),
+            "\n".join(_baseline(learnt, name) for name in _beside(learnt)),
             _scores(learnt.scratch),
             _scores(learnt.tuned),
             _difference(learnt.differences),
@@ -99,13 +99,21 @@ def notes(every: Sequence[Learnt]) -> list[str]:
         lines.append("±: standard deviation of one seed. Differences are paired by seed; their interval is Student's.")
     if any(each.generated for each in found):
         lines.append("out: answers, written freely, that are no label. Scores are of the likeliest label.")
+    if any("lead" in _beside(each) for each in every):
+        lines.append("lead: the first sentences of the passage.")
     lines += [line for learnt in every for line in _cut(learnt)]
     return lines + _glue(every)
 
 
+def _beside(learnt: Learnt) -> tuple[str, ...]:
+    """What needs no model and stands beside a task: of free text the first sentences of the passage."""
+    return ("majority", "bag_of_words") if learnt.lesson.task.labels else ("lead",)
+
+
 def _baseline(learnt: Learnt, name: str) -> str:
     scores = (learnt.baselines.scores if learnt.baselines else {}).get(name, {})
-    return f"{scores[learnt.measure]:.3f}" if learnt.measure in scores else "–"
+    shown = f"{scores[learnt.measure]:.3f}" if learnt.measure in scores else "–"
+    return f"lead {shown}" if name == "lead" else shown
 
 
 def _scores(found: Mapping[int, Finetuned]) -> str:

@@ -63,6 +63,7 @@ def test_tasks_and_seeds_become_files_and_a_table(
     assert f"{sum(differences) / 2:+.3f}" in shown and f"{low:+.3f} to {high:+.3f}" in shown
     row = next(line for line in shown.splitlines() if line.strip().startswith("Boats")).split()
     assert row[1:4] == ["0.625", *(f"{(found['boats', s, 1] + found['boats', s, 2]) / 2:.3f}" for s in (True, False))]
+    assert "lead 0.625" in shown and "lead: the first sentences of the passage." in shown
     assert "100.0% out" in shown and "GLUE average, fine-tuned: " in shown and "without wnli" in shown
     baselines = read_baselines(run, "boats")
     assert baselines is not None and baselines.scores == {"majority": {"accuracy": 0.625}}
