@@ -57,7 +57,8 @@ def test_a_folder_that_cannot_be_written_to_breaks_training(monkeypatch: pytest.
         raise PermissionError(13, "Permission denied")
 
     monkeypatch.setattr(machine, "_try", refuse)
-    assert [finding.state for finding in machine.disk()] == ["ok", "broken"]
+    room, folder = machine.disk()
+    assert (room.name, folder.state) == ("disk", "broken")
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,6 @@ def test_locks_that_outlive_all_who_held_them_are_refused(tmp_path: Path, monkey
 def test_locks_that_die_with_the_process_that_took_them_are_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    forgetful = "import os, sys\nos.closerange(3, 100)\nprint('held', flush=True)\nsys.stdin.read()"
+    forgetful = "import os, sys\nos.closerange(3, 1 << 16)\nprint('held', flush=True)\nsys.stdin.read()"
     monkeypatch.setattr(locks, "_ANOTHER_PROCESS", forgetful)
     assert "a lock is lost" in refusal(tmp_path)
