@@ -190,8 +190,9 @@ def _heat(of: Probed, asked: LabelSet) -> Figure:
     return Figure(
         name=f"probe-heat-{asked.name}",
         title=f"{asked.title}, layer by layer",
-        unit="accuracy in colour, selectivity in numbers",
-        note="A column a checkpoint, the first of them untrained. Selectivity: accuracy minus that of the control.",
+        unit="accuracy in colour",
+        note="A column a checkpoint, the first of them untrained. Selectivity, in numbers or under the pointer: "
+        "accuracy minus that of the control.",
         specs={"tokens": heat_spec(rows, of.strategy.name)},
         datasets={"main": rows},
     )

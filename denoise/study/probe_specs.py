@@ -13,6 +13,8 @@ _ROOM_FOR_ZERO = 0.14
 """Of the width, between step 0 and the first checkpoint behind it."""
 HEAT_ROW_PX = 30
 """Height of a layer."""
+MOST_NUMBERED = 9
+"""Checkpoints whose numbers have room beside each other."""
 
 
 class Axis(NamedTuple):
@@ -129,10 +131,9 @@ def heat_spec(rows: Rows, strategy: str) -> dict[str, Any]:
     main = shown_of("main")
     rects = main.mark_rect(color="var(--heat)", stroke="var(--paper)", strokeWidth=2)
     words = main.mark_text(fontSize=10.5, color="var(--ink)")
-    layers = [
-        rects.encode(**places, opacity=alt.Opacity("y:Q", legend=None, scale=strength), tooltip=tip),
-        words.encode(**places, text=alt.Text("selectivity:Q", format="+.2f"), tooltip=tip),
-    ]
+    layers = [rects.encode(**places, opacity=alt.Opacity("y:Q", legend=None, scale=strength), tooltip=tip)]
+    if len({row["tokens"] for row in rows}) <= MOST_NUMBERED:  # more would run into each other; the pointer tells them
+        layers.append(words.encode(**places, text=alt.Text("selectivity:Q", format="+.2f"), tooltip=tip))
     return _whole(alt.layer(*layers), [strategy], HEAT_ROW_PX * num_layers)
 
 

@@ -60,6 +60,11 @@ def probes(runs: Sequence[Run]) -> Table | None:
     )
 
 
+def _in_a_sentence(title: str) -> str:
+    """Parts of speech, not SST-2, lose their capital."""
+    return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+
 def told(runs: Sequence[Run]) -> str:
     """What a single run learnt, and what it did not; empty where it was not probed or there are several strategies."""
     found, _ = probed(runs)
@@ -67,7 +72,8 @@ def told(runs: Sequence[Run]) -> str:
         return ""
     known = [(asked.title, gain(found[0].curve(best_of(asked.name)), asked.num_scored)) for asked in label_sets(found)]
     learnt = [
-        f"{title} from {each.first.y:.3f} to {each.last.y:.3f}, most of it by {short_count(each.reached.tokens)} tokens"
+        f"{_in_a_sentence(title)} from {each.first.y:.3f} to {each.last.y:.3f}, most of it by "
+        f"{short_count(each.reached.tokens)} tokens"
         for title, each in known
         if each and each.reached
     ]

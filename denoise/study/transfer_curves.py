@@ -19,6 +19,8 @@ PLOT_PX = 170
 """Height of a plot: two of them stand beside each other for each task."""
 THIN_PX, BOLD_PX = 1.5, 2.75
 """Widths of lines: those of the models from scratch, which the others are held against, are bold."""
+_DEEPEST = 10
+"""A band ends at this part of its mean at the least: a logarithm has no 0."""
 MOST_BANDS = 3
 """Of more strategies than this only the models from scratch have a band: more of them hide the lines."""
 UNIT = "nats a said token"
@@ -127,7 +129,7 @@ def _rows(line: Line, task: str, side: str, *, has_band: bool) -> Rows:
     curves: dict[int, list[float]] = {}
     for each in points.values():
         for point in each.train_curve if side == "train" else each.scored_curve:
-            if math.isfinite(point.loss):
+            if math.isfinite(point.loss) and point.loss > 0:  # the axis is logarithmic
                 curves.setdefault(point.step, []).append(point.loss)
     rows = []
     for step, losses in sorted(curves.items()):
@@ -136,7 +138,9 @@ def _rows(line: Line, task: str, side: str, *, has_band: bool) -> Rows:
         mean, sd = fmean(losses), stdev(losses) if len(losses) > 1 else 0.0
         row = {"strategy": line.name, "label": line.label, "width": line.width, "step": step}
         row |= {"y": short(mean), "sd": short(sd), "n": len(losses)}
-        rows.append({**row, **({"low": short(mean - sd), "high": short(mean + sd)} if has_band else {})})
+        rows.append(
+            {**row, **({"low": short(max(mean - sd, mean / _DEEPEST)), "high": short(mean + sd)} if has_band else {})}
+        )
     return rows
 
 
@@ -146,8 +150,8 @@ def _heights(rows: Rows) -> tuple[float, float] | None:
     if not ys:
         return None
     low, high = min(ys), max(ys)
-    air = (high - low) * 0.05 or abs(high) * 0.05 or 1.0
-    return max(0.0, low - air), high + air
+    air = max((high / low) ** 0.05, 1.05)
+    return low / air, high * air
 
 
 def _with_heights(spec: dict[str, Any], heights: tuple[float, float]) -> dict[str, Any]:
@@ -162,10 +166,11 @@ def _spec(drawn: Sequence[Line]) -> dict[str, Any]:
 
     names = [line.name for line in drawn]
     main = shown_of("main")
-    ends = alt.Scale(domain=[alt.ExprRef("lowest"), alt.ExprRef("highest")], nice=False, zero=False)
+    # Pretrained or not, a first loss is of what a task's targets look like: ten times what the rest is about.
+    ends = alt.Scale(type="log", domain=[alt.ExprRef("lowest"), alt.ExprRef("highest")], nice=False)
     places = {
         "x": alt.X("step:Q", title="steps", axis=alt.Axis(tickCount=4), scale=alt.Scale(nice=False, zero=True)),
-        "y": alt.Y("y:Q", title=None, scale=ends, axis=alt.Axis(tickCount=4)),
+        "y": alt.Y("y:Q", title=None, scale=ends, axis=alt.Axis(tickCount=4, format="~g")),
         "color": alt.Color(
             "strategy:N", legend=None, scale=alt.Scale(domain=names, range=[line.colour for line in drawn])
         ),

@@ -36,7 +36,7 @@ def _curves(runs: Sequence[Run], drawn: Sequence[Pair]) -> str:
     learnt = Learnt(by_strategy(runs))
     chips = "".join(map(_chip, lines(learnt)))
     whose = "of the models from scratch " if len(learnt.strategies) > MOST_BANDS else ""
-    how = f"Means over seeds; the bands {whose}are one sd. Both charts of a task have one scale."
+    how = f"Means over seeds; the bands {whose}are one sd. Both charts of a task have one scale, a logarithmic one."
     frames = "".join(map(_frame, drawn))
     return (
         f'<div class="controls"><div class="chips" role="group" aria-label="Strategies, and from scratch">{chips}</div>'

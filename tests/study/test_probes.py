@@ -76,7 +76,7 @@ def test_what_rose_by_chance_is_not_called_learnt(run: Path) -> None:
     assert found.column("90 % of it at")[1].text == "not learnt"
     assert found.column("90 % of it at")[1].note == "less than 0.065"
     said = told(read_grid(run))
-    assert "Pretraining raised Parts of speech from 0.500 to 0.800, most of it by 40.0 k tokens" in said
+    assert "Pretraining raised parts of speech from 0.500 to 0.800, most of it by 40.0 k tokens" in said
     assert "Not raised by more than two standard errors: SST-2." in said
 
 
