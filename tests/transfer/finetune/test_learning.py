@@ -85,7 +85,7 @@ def test_seeds_differ_and_both_starts_see_the_same_questions_in_the_same_order(
     run: Path, task_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[list[int]] = []
-    before(monkeypatch, EncoderDecoder, "forward", lambda _, batch: seen.append(batch.source.flatten().tolist()))
+    before(monkeypatch, EncoderDecoder, "loss_at", lambda _, batch, at: seen.append(batch.source.flatten().tolist()))
     of_start = {}
     for seed, scratch in ((1, False), (1, True), (2, False)):
         seen.clear()
@@ -140,7 +140,7 @@ def test_num_train_and_num_scored_take_a_part_that_is_told(
     run: Path, task_data: Path, asked_baselines: list[tuple[str, int, int]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows: set[tuple[int, ...]] = set()
-    before(monkeypatch, EncoderDecoder, "forward", lambda _, batch: rows.update(map(tuple, batch.source.tolist())))
+    before(monkeypatch, EncoderDecoder, "loss_at", lambda _, batch, at: rows.update(map(tuple, batch.source.tolist())))
     result = take(run, task_data, num_train=3, num_scored=4)
     assert len({tuple(id for id in row if id) for row in rows}) == 3
     assert (result.num_train, result.num_scored, result.num_answers) == (3, 4, 4)
