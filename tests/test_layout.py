@@ -21,6 +21,17 @@ ALLOWED = {
     "denoise": {"denoise", "corruptions", "data_prep"},
     "denoise.feed": {"denoise.feed", "denoise.stopping", "corruptions", "data_prep"},
     "denoise.model": {"denoise.model", "denoise.feed", "corruptions", "data_prep"},
+    "denoise.train": {
+        "denoise.train",
+        "denoise.model",
+        "denoise.feed",
+        "denoise.hub",
+        "denoise.stopping",
+        "denoise.command_line",
+        "denoise.__version__",
+        "corruptions",
+        "data_prep",
+    },
     "denoise.study": {
         "denoise.study",
         "denoise.grid",
@@ -77,6 +88,7 @@ def test_an_import_downstream_would_be_seen() -> None:
     assert forbidden("corruptions", "from data_prep.tokens import TokenStore") == ["data_prep.tokens.TokenStore"]
     assert forbidden("denoise.study", "from denoise.model import layers") == ["denoise.model.layers"]
     assert forbidden("denoise.model", "from denoise.train import config") == ["denoise.train.config"]
+    assert forbidden("denoise.train", "from denoise.transfer.finetune import results") != []
     assert forbidden("denoise.feed", "from denoise.model import layers") == ["denoise.model.layers"]
 
 

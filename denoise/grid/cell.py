@@ -34,11 +34,11 @@ def complete(cell: Path, plan: Plan, stopping: Stopping) -> None:
         with _stopping_at_once("stopped in the exam"):
             from rich.console import Console
 
-            from denoise.train.tracking.after import publish_exam
+            from denoise.train.tracking.after import publish_scores
             from denoise.transfer.exam import take
 
             take(cell, exam_of(plan.exam), Console())
-            publish_exam(cell, print)
+            publish_scores(cell, print)
     if not is_transferred(cell, plan):
         assert plan.transfer is not None
         stopping.check("stopped before the transfer")

@@ -14,7 +14,7 @@ import pytest
 import wandb
 
 from denoise.train.tracking import wandb_run
-from denoise.train.tracking.after import publish_exam, publish_tables, upload
+from denoise.train.tracking.after import publish_scores, publish_tables, upload
 from denoise.transfer.exam.papers import Exam, Paper
 from tests.denoise.small_runs import NUM_STEPS, train
 from tests.denoise.test_resume import CORRUPTION, kill_after, rows
@@ -293,7 +293,7 @@ def test_the_exam_comes_into_the_run_that_was_trained(server: WandbServer, tmp_p
     about = {"version": 1, "settings": {}, "data_fingerprint": "", "step": 5, "trained_at": None, "cost": {}}
     exam = Exam(papers=papers, finished_at="", **about)  # type: ignore[arg-type]
     (run / "exam.json").write_text(json.dumps(exam.to_json()))
-    publish_exam(run)
+    publish_scores(run)
     told = only(server)
     assert_once_upto(told, range(1, 6))
     assert told.summary["exam/bits_per_hidden_byte"] == 2.5
@@ -326,7 +326,7 @@ def test_a_damaged_run_costs_only_its_dashboards(tmp_path: Path, file: str, dama
     (run / "exam.json").write_text('{"papers": []}')
     (run / file).write_text(damage)
     said: list[str] = []
-    publish_exam(run, said.append)
+    publish_scores(run, said.append)
     publish_tables(run.parent, [run / "exam.json"], said.append)
     assert len(said) == 2 and all("for a file of the run is damaged" in line for line in said)
 
@@ -334,7 +334,7 @@ def test_a_damaged_run_costs_only_its_dashboards(tmp_path: Path, file: str, dama
 def test_runs_that_are_not_tracked_have_no_exam_and_no_tables_anywhere(server: WandbServer, tmp_path: Path) -> None:
     run = begin(tmp_path / "grid" / "cell", grid="rates", tracking="off")
     (run / "exam.json").write_text('{"papers": []}')
-    publish_exam(run)
+    publish_scores(run)
     publish_tables(run.parent, [run / "exam.json"])
     assert not server.runs
     assert not (run.parent / "wandb").exists()

@@ -57,7 +57,7 @@ def did(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return bool(json.loads((run / "exam.json").read_text())["settings"] == config.settings())
 
     monkeypatch.setattr(cli, "train_unless_stopped", train)
-    monkeypatch.setattr(after, "publish_exam", lambda run, tell: done.append(f"show {run.name[:2]}"))
+    monkeypatch.setattr(after, "publish_scores", lambda run, tell: done.append(f"show {run.name[:2]}"))
     for name, content in {
         "denoise.transfer": {},
         "denoise.transfer.exam": {"take": take, "is_taken": is_taken},

@@ -19,14 +19,14 @@ _UPLOAD_WITHIN_S = 600.0
 """How long an upload that was asked for may take to hand over one run."""
 
 
-def publish_exam(folder: Path, tell: Callable[[str], None] = lambda line: None) -> None:
+def publish_scores(folder: Path, tell: Callable[[str], None] = lambda line: None) -> None:
     """Show the exam of a finished run, and what it has learnt by fine-tuning, in the same run of its dashboards."""
     with _damage_told(folder, tell):
         names = _dashboards(folder)
         if names:
             tracking = Tracking(About.of_stored(folder), names, _troubles_only(tell))
             tracking.go_on()
-            tracking.log_exam()
+            tracking.log_scores()
             tracking.finish()
 
 
@@ -67,7 +67,7 @@ def upload(folder: Path, tell: Callable[[str], None]) -> int:
     for run in runs:
         tracking = Tracking(About.of_stored(run, mode="auto"), ["wandb"], tell)
         tracking.go_on()
-        tracking.log_exam()
+        tracking.log_scores()
         tracking.finish(is_done=RunFolder(run).is_done, drain_within_s=_UPLOAD_WITHIN_S)
     return len(runs)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from denoise.train.run_folder import Row, rows_of
-from denoise.transfer.finetune.results import all_finetuned
 
 MOST_RECONSTRUCTIONS = 8
 
@@ -156,14 +155,14 @@ def after_training(folder: Path, last: Point) -> Point | None:
 
     Whatever comes to it moves it a step on, since dashboards take no point twice.
     """
-    exam, learnt = exam_point(folder, last), all_finetuned(folder)
+    exam, learnt = exam_point(folder, last), _finetuned(folder)
     if exam is None and not learnt:
         return None
     values: dict[str, list[float]] = {}
     for each in learnt:
-        start = "scratch/" if each.from_scratch else ""
-        for name, value in (("score", each.score), *each.scores.items()):
-            values.setdefault(f"transfer/{each.task}/{start}{name}", []).append(value)
+        start = "scratch/" if each["from_scratch"] else ""
+        for name, value in (("score", each["score"]), *each["scores"].items()):
+            values.setdefault(f"transfer/{each['task']}/{start}{name}", []).append(value)
     means = {name: sum(over_seeds) / len(over_seeds) for name, over_seeds in values.items()}
     return Point(
         step=last.step + (exam is not None) + len(learnt),
@@ -171,6 +170,13 @@ def after_training(folder: Path, last: Point) -> Point | None:
         values={**(exam.values if exam else {}), **means},
         tables=exam.tables if exam else {},
     )
+
+
+def _finetuned(folder: Path) -> list[Row]:
+    """What the run's last weights, and its model from scratch, have learnt by fine-tuning."""
+    done = json.loads((folder / "done.json").read_text()) if (folder / "done.json").exists() else {}
+    found = [json.loads(path.read_text()) for path in sorted(folder.glob("transfer/*/*seed*.json"))]
+    return [each for each in found if (each["step"], each["trained_at"]) == (done.get("step"), done.get("finished_at"))]
 
 
 def _name_of(paper: Row) -> str:

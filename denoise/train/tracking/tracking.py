@@ -63,7 +63,7 @@ class Tracking:
         """Log reconstructions of held-out text, of the step of the line before."""
         self._do(lambda: self._points.take_reconstructions(rows))
 
-    def log_exam(self) -> None:
+    def log_scores(self) -> None:
         """Log the papers of the exam, and the scores of fine-tuning, that the run folder has."""
 
         def take() -> None:

@@ -21,7 +21,7 @@ def exam(arguments: Sequence[str]) -> None:
     from rich.console import Console
 
     from denoise.command_line import options_of, parsed, value_of
-    from denoise.train.tracking.after import publish_exam
+    from denoise.train.tracking.after import publish_scores
     from denoise.transfer.exam import take
 
     parser = options_of(ExamConfig, "exam", exam.__doc__)
@@ -36,7 +36,7 @@ def exam(arguments: Sequence[str]) -> None:
     with Stopping(advice=ADVICE) as stopping:  # torch takes seconds, and a signal may come meanwhile
         for run in runs:
             take(run, config, console, data=Path(values.data) if values.data else None, stopping=stopping)
-            publish_exam(run, print)
+            publish_scores(run, print)
     exams = [(run, found) for run in runs if (found := read_exam(run)) is not None]
     console.print(table(exams))
     if len(exams) > 1:

@@ -61,13 +61,13 @@ def finetune(arguments: Sequence[str]) -> None:
 def _learn_all(
     learners: Sequence[Learner], starts: Sequence[Start], lessons: Lessons, console: Console, stopping: Stopping
 ) -> None:
-    from denoise.train.tracking.after import publish_exam
+    from denoise.train.tracking.after import publish_scores
     from denoise.transfer.finetune.taking import learn  # torch is waited for only here
 
     for learner in learners:
         is_new = [learn(learner, start, lessons, console, stopping) for start in starts]
         if any(is_new) and learner.home == learner.folder:
-            publish_exam(learner.folder, print)
+            publish_scores(learner.folder, print)
 
 
 def _tasks(given: str) -> list[str]:

@@ -115,9 +115,9 @@ def path_of(run: Path, task: str, seed: int, *, from_scratch: bool) -> Path:
 
 
 def write_finetuned(path: Path, result: Finetuned) -> None:
-    """Write it, whole."""
+    """Write it, whole, and the score with it, for readers who do not know which measure counts."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_json(path, dataclasses.asdict(result))
+    write_json(path, {**dataclasses.asdict(result), "score": result.score})
 
 
 def read_finetuned(path: Path) -> Finetuned | None:
