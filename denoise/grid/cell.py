@@ -45,17 +45,22 @@ def complete(cell: Path, plan: Plan, stopping: Stopping) -> None:
         with _stopping_at_once("stopped in the transfer"):
             learn(cell, plan.transfer, stopping)
 
+            from denoise.train.tracking.after import publish_scores
+
+            publish_scores(cell, print)
+
 
 def learn(cell: Path, transfer: Transfer, stopping: Stopping) -> None:
     """Every task that a cell has not learnt yet; each result is kept from when it is whole."""
     from rich.console import Console
 
+    from denoise.transfer.finetune.lessons import Lessons
     from denoise.transfer.finetune.taking import Start, take
 
-    task_data, config, console = Path(transfer.task_data), transfer.config, Console()
+    lessons, console = Lessons(config=transfer.config, folder=Path(transfer.task_data)), Console()
     for lesson in transfer.left(cell):
         start = Start(task=lesson.given, seed=seed_of(cell.name), from_scratch=lesson.is_from_scratch)
-        take(cell, start, config, task_data, console, stopping=stopping)
+        take(cell, start, lessons, console, stopping=stopping)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from denoise.hub.vocabulary import tokenizer_of
 from denoise.model.config import BadModel, ModelConfig
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.train.checkpoint_files import newest_usable
-from denoise.train.config import BadCheckpoint
+from denoise.train.config import BadCheckpoint, RunConfig
 from denoise.train.run_folder import RunFolder
 
 _MODEL_PREFIX = "model."
@@ -70,6 +70,14 @@ def load_trained(folder: Path, data: Path | None = None) -> Trained:
     load_weights(model, checkpoint)
     objective = objective_in(words.get("objective", {}))
     return Trained(model=model.eval(), tokenizer=tokenizer, objective=objective, step=int(words.get("step", 0)))
+
+
+def run_config_of(folder: Path) -> RunConfig:
+    """The values that a run was begun with, its corruption built."""
+    from denoise.cli import run_options
+    from denoise.command_line import parsed, value_of
+
+    return value_of(RunConfig, parsed(run_options(), ["-c", str(folder / "config.yaml")])[1])
 
 
 def _from_run(folder: Path, data: Path | None) -> Trained:

@@ -27,7 +27,9 @@ from denoise.grid.stages import is_complete, is_transferred
 from denoise.grid.status import look
 from denoise.grid.transfer import Transfer, first_of_each_start
 from denoise.stopping import REQUEUE, Stopped, Stopping
+from denoise.train.tracking import after
 from denoise.transfer.finetune.config import FinetuneConfig
+from denoise.transfer.finetune.lessons import Lessons
 from denoise.transfer.finetune.results import path_of, write_finetuned
 from denoise.transfer.tasks import BadTask
 from tests.grid.fake_cells import lay_out
@@ -61,13 +63,13 @@ def write(run: Path, task: str, *, seed: int = 1, from_scratch: bool = False, **
 
 
 @pytest.fixture
-def took(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def took(monkeypatch: pytest.MonkeyPatch, shown: list[str]) -> list[str]:
     """What was learnt, by an engine that only writes results."""
     done: list[str] = []
 
-    def take(run: Path, start: Any, config: FinetuneConfig, task_data: Path, console: object, **_: object) -> None:
-        begun = "scratch " if start["from_scratch"] else ""
-        done.append(f"{run.name[:2]} {begun}{start['task']} in {config.num_steps} of {task_data}")
+    def take(run: Path, start: Any, lessons: Lessons, console: object, **_: object) -> None:
+        config, begun = lessons.config, "scratch " if start["from_scratch"] else ""
+        done.append(f"{run.name[:2]} {begun}{start['task']} in {config.num_steps} of {lessons.folder}")
         write(run, start["task"], seed=start["seed"], from_scratch=start["from_scratch"], settings=config.settings())
 
     engine = types.ModuleType("denoise.transfer.finetune.taking")
@@ -78,14 +80,23 @@ def took(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         done.append(f"train {Path(arguments[3]).name[:2]}")
 
     monkeypatch.setattr(cli, "train_unless_stopped", train)
+    monkeypatch.setattr(after, "publish_scores", lambda run, tell: shown.append(run.name[:2]))
     return done
+
+
+@pytest.fixture
+def shown() -> list[str]:
+    """The cells whose scores were brought to their dashboards."""
+    return []
 
 
 def main(folder: Path, plan: Plan, place: int = 0) -> int:
     return exit_code_of(lambda: cell.main([str(folder / plan.cells[place])]))
 
 
-def test_a_trained_cell_learns_every_task_once_and_only_the_first_from_scratch(folder: Path, took: list[str]) -> None:
+def test_a_trained_cell_learns_every_task_once_and_only_the_first_from_scratch(
+    folder: Path, took: list[str], shown: list[str]
+) -> None:
     plan = planned(folder, asked("cola", "sst2", scratch=["a0-seed1-0000000000"]))
     assert [main(folder, plan), main(folder, plan, 1)] == [0, 0]
     first = ["a0 cola in 30 of data", "a0 scratch cola in 30 of data"]
@@ -93,6 +104,7 @@ def test_a_trained_cell_learns_every_task_once_and_only_the_first_from_scratch(f
     assert took == [*first, "a1 cola in 30 of data", "a1 sst2 in 30 of data"]
     assert all(state_of(folder / name, plan) == "done" for name in plan.cells)
     assert [main(folder, plan), len(took)] == [0, 6]
+    assert shown == ["a0", "a1"]
 
 
 def test_an_added_task_and_another_budget_are_learnt_on_the_weights_that_are_there(

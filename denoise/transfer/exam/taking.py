@@ -20,10 +20,9 @@ from corruptions import Corruption
 from data_prep.files import only_one, write_json
 from data_prep.tokens import TokenStore
 from denoise.feed.batch import Batch
-from denoise.hub.trained import Trained, load_trained
+from denoise.hub.trained import load_trained, run_config_of
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.stopping import Stopping
-from denoise.train.config import RunConfig
 from denoise.train.execution import execution_of
 from denoise.transfer.exam.adapting import adapt
 from denoise.transfer.exam.command import ADVICE
@@ -97,7 +96,7 @@ class Sitting:
                 f"{folder} was trained to step {last_step:,}, and its last checkpoint that can be read is of step "
                 f"{trained.step:,}; bring the last one back, or train the run again"
             )
-        run = config_of(trained, folder)
+        run = run_config_of(folder)
         where = Path(data or run.data)
         sheets = Sheets(config=config, store=TokenStore.open(where), held_out=TokenStore.open(where, split="held_out"))
         # What float32 gives is the same on every device to rounding, and no compiler is worth its wait here.
@@ -230,11 +229,3 @@ class Sitting:
             return
         if before == json.loads(json.dumps({**self.exam().to_json(), "papers": [], "cost": {}, "finished_at": ""})):
             self.done, self.cost = papers, cost
-
-
-def config_of(trained: Trained, folder: Path) -> RunConfig:
-    """The run's own values, its corruption built."""
-    from denoise.cli import run_options
-    from denoise.command_line import parsed, value_of
-
-    return value_of(RunConfig, parsed(run_options(), ["-c", str(folder / "config.yaml")])[1])

@@ -16,7 +16,7 @@ from denoise.train.config import RunConfig
 from denoise.train.execution import execution_of
 from denoise.transfer.finetune.asking import chosen, spread
 from denoise.transfer.finetune.command import ADVICE
-from denoise.transfer.finetune.config import BadFinetuning, FinetuneConfig, Start
+from denoise.transfer.finetune.config import BadFinetuning, Start
 from denoise.transfer.finetune.learner import Learner
 from denoise.transfer.finetune.learning import Learning
 from denoise.transfer.finetune.lessons import Lesson, Lessons
@@ -39,8 +39,7 @@ _SEED_OF_BASELINES = 1
 def take(
     run: Path,
     start: Start,
-    config: FinetuneConfig,
-    task_data: Path,
+    lessons: Lessons,
     console: Console,
     *,
     data: Path | None = None,
@@ -48,10 +47,10 @@ def take(
 ) -> None:
     """Have a finished run learn a task, unless it has, and write the result whole.
 
-    `task_data`: folder of the tasks' files. `data`: where the run's tokens are now. `stopping`: what has held signals
-    since before torch was imported. Raises BadFinetuning, BadTask, BadCheckpoint, and Stopped if a signal asked for it.
+    `lessons` read each task once. `data`: where the run's tokens are now. `stopping`: what has held signals since
+    before torch was imported. Raises BadFinetuning, BadTask, BadCheckpoint, and Stopped if a signal asked for it.
     """
-    learner, lessons = Learner.of(run, data=data), Lessons(config=config, folder=task_data)
+    learner = Learner.of(run, data=data)
     held = nullcontext(stopping) if stopping else Stopping(advice=ADVICE)
     with held as stopping:
         learn(learner, start, lessons, console, stopping)

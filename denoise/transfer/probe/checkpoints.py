@@ -11,7 +11,7 @@ import torch
 
 from denoise.feed.data import DenoisingData
 from denoise.hub.start import starting_model
-from denoise.hub.trained import Trained, load_trained, read_weights
+from denoise.hub.trained import Trained, load_trained, read_weights, run_config_of
 from denoise.model.encoder_decoder import EncoderDecoder
 from denoise.train.assembly import build_data, spend, step_seconds
 from denoise.train.budget import run_flops
@@ -19,7 +19,6 @@ from denoise.train.checkpoint_files import steps_in, why_unusable
 from denoise.train.config import RunConfig
 from denoise.train.run_folder import RunFolder
 from denoise.train.scores import Scores, score
-from denoise.transfer.exam.taking import config_of
 from denoise.transfer.training import on
 
 Weights = dict[str, torch.Tensor]
@@ -44,7 +43,7 @@ class Checkpoints:
     def of(cls, folder: Path, data: Path | None) -> Checkpoints:
         """All that are there. Raises BadCheckpoint for a run that cannot be read."""
         trained = load_trained(folder, data)
-        config = config_of(trained, folder)
+        config = run_config_of(folder)
         config = dataclasses.replace(config, data=str(data or config.data))
         found = steps_in(RunFolder(folder).checkpoints)
         damaged = {step: reason for step, path in found.items() if (reason := why_unusable(path, None)) is not None}

@@ -25,7 +25,7 @@ from denoise.transfer.finetune.answering import mean_nats
 from denoise.transfer.finetune.asking import by_length
 from denoise.transfer.finetune.config import BadFinetuning, FinetuneConfig, Start
 from denoise.transfer.finetune.learning import Learning
-from denoise.transfer.finetune.lessons import Lesson
+from denoise.transfer.finetune.lessons import Lesson, Lessons
 from denoise.transfer.finetune.results import Finetuned, path_of, read_finetuned
 from denoise.transfer.finetune.scoring import Answers, answers_to
 from denoise.transfer.finetune.watching import Watch
@@ -43,7 +43,8 @@ def take(
     run: Path, task_data: Path, task: str = "boats", *, seed: int = 1, scratch: bool = False, **options: Any
 ) -> Finetuned:
     start = Start(task=task, seed=seed, from_scratch=scratch)
-    taking.take(run, start, dataclasses.replace(SMALL, **options), task_data, QUIET)
+    lessons = Lessons(config=dataclasses.replace(SMALL, **options), folder=task_data)
+    taking.take(run, start, lessons, QUIET)
     found = read_finetuned(path_of(run, task, seed, from_scratch=scratch))
     assert found is not None
     return found
