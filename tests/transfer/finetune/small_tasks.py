@@ -41,7 +41,7 @@ class Boats(Made):
 
     def question(self, text: str) -> Question:
         label = self.labels["boat" in text or "road" in text]
-        return Question(source=f"{self.name} sentence: {text}", slots=(Slot("", label),))
+        return Question(source=f"{self.name} sentence: {text}", slots=(Slot("", label),), texts=(text,))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,4 +63,4 @@ class Ends(Made):
     name: str = "ends"
 
     def question(self, text: str) -> Question:
-        return Question(source=f"{self.name} sentence: {text}", slots=(Slot("", text.split()[-1]),))
+        return Question(source=f"{self.name} sentence: {text}", slots=(Slot("", text.split()[-1]),), texts=(text,))
