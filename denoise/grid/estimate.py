@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from denoise.grid.cells import Cell
-from denoise.grid.overview import in_time
+from denoise.grid.overview import in_parallel_s, in_time
 from denoise.grid.plan import Plan
 from denoise.grid.progress import progress_of
 
@@ -60,8 +60,7 @@ def _sum(found: Sequence[Estimate], num_workers: int) -> str:
     told = f"{sum(each.num_cells for each in found)} cells, {tokens:,} tokens in all"
     left = [(each.num_cells - each.num_trained, each.training_s) for each in found]
     if all(not number or seconds is not None for number, seconds in left):
-        times_s = [seconds or 0.0 for number, seconds in left for _ in range(number)]
-        rest_s = max(sum(times_s) / num_workers, *times_s, 0.0)
+        rest_s = in_parallel_s([seconds or 0.0 for number, seconds in left for _ in range(number)], num_workers)
         with_so_many = f"{num_workers} workers" if num_workers > 1 else "one worker"
         told += f"; about {in_time(rest_s)} of training left for {with_so_many}"
         told += ", if they do not slow each other down" if num_workers > 1 else ""

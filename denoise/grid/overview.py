@@ -26,8 +26,7 @@ def counts(cells: Sequence[CellProgress]) -> str:
 def left_s(cells: Sequence[CellProgress], num_workers: int) -> float | None:
     """Seconds of training that the open cells take so many workers; None while no cell has told how long one takes.
 
-    A cell takes as long as others of its strategy, or else as the mean of all others. However many workers there are,
-    the whole takes as long as its longest cell.
+    A cell takes as long as others of its strategy, or else as the mean of all others.
 
     >>> done = CellProgress(folder_name="a-seed1-0", state="done", elapsed_s=60)
     >>> half = CellProgress(folder_name="a-seed2-1", state="running", elapsed_s=20, left_s=30)
@@ -52,8 +51,16 @@ def left_s(cells: Sequence[CellProgress], num_workers: int) -> float | None:
             return cell.left_s
         return max(0.0, mean(took.get(cell.strategy, [usual])) - cell.elapsed_s)
 
-    each_s = [of(cell) for cell in cells]
-    return max(sum(each_s) / max(num_workers, 1), *each_s)
+    return in_parallel_s([of(cell) for cell in cells], num_workers)
+
+
+def in_parallel_s(each_s: Sequence[float], num_workers: int) -> float:
+    """Seconds that so many workers take: as long as the longest cell at the least.
+
+    >>> in_parallel_s([60, 10, 10], 2), in_parallel_s([30, 30, 20], 2), in_parallel_s([], 2)
+    (60, 40.0, 0.0)
+    """
+    return max(sum(each_s) / max(num_workers, 1), *each_s, 0.0)
 
 
 def in_time(seconds: float | None) -> str:

@@ -50,7 +50,7 @@ def with_one_exam(runs: Sequence[Run], wanted: Mapping[str, Any] | None = None) 
     most runs. Finished runs without an exam get a note where others have one, or one is wanted.
     """
     keys = {id(run): _identity(run) for run in runs if run.exam}
-    asked = _canonical(wanted) if wanted else None
+    asked = canonical(wanted) if wanted else None
     counts = Counter(keys.values())
     # Of equally many the first by name, so that two reports of one folder agree.
     chosen = max(sorted(counts), key=lambda key: (key[0] == asked, counts[key]), default=None)
@@ -68,8 +68,9 @@ def with_one_exam(runs: Sequence[Run], wanted: Mapping[str, Any] | None = None) 
 
 
 def _identity(run: Run) -> tuple[str, str]:
-    return _canonical(run.exam_settings), run.exam_text
+    return canonical(run.exam_settings), run.exam_text
 
 
-def _canonical(settings: Mapping[str, Any]) -> str:
-    return json.dumps(settings, sort_keys=True, default=str)
+def canonical(value: Any) -> str:
+    """Plain values as one text, the same for equal ones."""
+    return json.dumps(value, sort_keys=True, default=str)

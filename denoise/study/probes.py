@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
+from denoise.study.exams import canonical
 from denoise.study.runs import Run
 from denoise.study.statistics import Spread, Strategy, by_strategy, spread
 from denoise.transfer.probe.results import LabelSet, LayerScore, Probing, Stage
@@ -164,4 +164,4 @@ def standard_error(points: Sequence[Point], num_scored: int) -> float:
 def _identity(run: Run) -> str:
     found = run.probing
     assert found is not None
-    return json.dumps([found.version, found.settings, found.data_fingerprint, found.layers], sort_keys=True)
+    return canonical([found.version, found.settings, found.data_fingerprint, found.layers])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,7 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from denoise.study.exams import MISSING, OTHER_SETTINGS
+from denoise.study.exams import MISSING, OTHER_SETTINGS, canonical
 from denoise.transfer.finetune.results import Baselines, Finetuned, all_finetuned, compared, read_baselines
 
 if TYPE_CHECKING:
@@ -55,7 +54,7 @@ def with_one_transfer(runs: Sequence[Run], asked: Mapping[str, Any] | None = Non
     for run in runs:
         for each in run.transfer.results:
             counts.setdefault(each.task, Counter())[_identity(each)] += 1
-    wanted = _canonical(asked.get("settings")) if asked else None
+    wanted = canonical(asked.get("settings")) if asked else None
     # Of equally many the first by name, so that two reports of one folder agree.
     chosen = {
         task: max(sorted(found), key=lambda key: (key[0] == wanted, found[key])) for task, found in counts.items()
@@ -82,11 +81,7 @@ def _put_aside(run: Run, chosen: Mapping[str, tuple[str, str]], expected: set[st
 def _identity(result: Finetuned) -> tuple[str, str]:
     """The settings, and the version and data, that two results must share."""
     about = compared(result)
-    return _canonical(about["settings"]), f"{about['version']} {about['data']}"
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, default=str)
+    return canonical(about["settings"]), f"{about['version']} {about['data']}"
 
 
 @dataclass(frozen=True)
@@ -171,7 +166,7 @@ class Learnt:
 def _start(strategy: Strategy) -> str:
     """What decides the fresh weights of a model besides the seed."""
     config = next((run.config for run in strategy.runs if run.config), {})
-    return _canonical([config.get("model"), config.get("data")])
+    return canonical([config.get("model"), config.get("data")])
 
 
 def title_of(task: str) -> str:

@@ -28,11 +28,6 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture(autouse=True)
-def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cli, "report", lambda arguments: None)
-
-
 def grid(file: Path, *more: str) -> None:
     cli.grid([str(file), "--out", str(file.parent / "grid"), *more])
 
