@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from denoise.transfer.exam.config import BadExam, ExamConfig, Format
+from denoise.transfer.stored import stored
 
 FILE = "exam.json"
 VERSION = 1
@@ -128,22 +129,8 @@ def read_exam(run: Path) -> Exam | None:
     """The exam of a run folder; None where it was not taken. Raises BadExam for a file that is not one."""
     path = run / FILE
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return None
+        return stored(Exam, path)
     except (OSError, ValueError) as error:
-        raise BadExam(f"{path} cannot be read ({error}); delete it, and examine the run again") from None
-    return exam_in(content, path)
-
-
-def exam_in(content: Any, path: Path) -> Exam:
-    """The exam that plain values tell. Raises BadExam."""
-    try:
-        papers = tuple(Paper(**_known(Paper, paper)) for paper in content["papers"])
-        for paper in papers:  # a word in place of a number would be found only by the tables
-            float(paper.rate + paper.bits_per_hidden_byte + paper.exact_spans + (paper.bits_saved_by_source or 0.0))
-        return Exam(**{**_known(Exam, content), "papers": papers})
-    except (TypeError, KeyError, AttributeError) as error:
         raise BadExam(f"{path} is no exam of this version ({error}); delete it, and examine the run again") from None
 
 
@@ -171,9 +158,3 @@ def trained_to(run: Path) -> tuple[int, str | None] | None:
         return int(done["step"]), done.get("finished_at")
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
-
-
-def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what a later version may have added."""
-    names = {field.name for field in dataclasses.fields(kind)}
-    return {name: value for name, value in values.items() if name in names}

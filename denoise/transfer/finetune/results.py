@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from data_prep.files import write_json
 from denoise.transfer.exam.papers import trained_to
 from denoise.transfer.finetune.config import BadFinetuning, FinetuneConfig
+from denoise.transfer.stored import stored
 
 FOLDER = "transfer"
 BASELINES_FILE = "baselines.json"
@@ -84,6 +85,10 @@ class Finetuned:
     finished_at: str = ""
     """When it was written."""
 
+    def __post_init__(self) -> None:
+        if not self.measures or not set(self.measures) <= set(self.scores):
+            raise ValueError(f"its measures are {', '.join(self.measures) or 'none'}, its scores {list(self.scores)}")
+
     @property
     def score(self) -> float:
         """The score that tables show."""
@@ -123,14 +128,8 @@ def write_finetuned(path: Path, result: Finetuned) -> None:
 def read_finetuned(path: Path) -> Finetuned | None:
     """A result; None where there is none. Raises BadFinetuning for a file that is not one."""
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        names = {each.name for each in dataclasses.fields(Finetuned)}
-        values = {name: value for name, value in content.items() if name in names}
-        curves = {name: tuple(Point(*point) for point in values[name]) for name in ("train_curve", "scored_curve")}
-        return Finetuned(**{**values, **curves, "measures": tuple(values["measures"])})
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return stored(Finetuned, path)
+    except (OSError, ValueError) as error:
         raise BadFinetuning(f"{path} cannot be read ({error}); delete it, and fine-tune the run again") from None
 
 
@@ -144,8 +143,8 @@ def write_baselines(run: Path, task: str, baselines: Baselines) -> None:
 def read_baselines(run: Path, task: str) -> Baselines | None:
     """The baselines of a task; None where there are none that can be read."""
     try:
-        return Baselines(**json.loads((run / FOLDER / task / BASELINES_FILE).read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
+        return stored(Baselines, run / FOLDER / task / BASELINES_FILE)
+    except (OSError, ValueError):
         return None
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from denoise.transfer.probe.config import BadProbe
+from denoise.transfer.stored import stored
 
 FILE = "probe.json"
 VERSION = 1
@@ -129,6 +128,12 @@ class Probing:
     finished_at: str = ""
     """When it was written."""
 
+    def __post_init__(self) -> None:
+        asked = [(each.name, layer) for each in self.label_sets for layer in range(len(self.layers))]
+        for stage in self.stages:
+            if sorted((score.labels, score.layer) for score in stage.scores) != sorted(asked):
+                raise ValueError(f"step {stage.step} has not one score for each label set and layer")
+
     @property
     def task(self) -> str | None:
         """What was fine-tuned from every checkpoint."""
@@ -143,25 +148,6 @@ def read_probe(run: Path, name: str = FILE) -> Probing | None:
     """The probes of a run folder; None where there are none. Raises BadProbe for a file that is not one."""
     path = run / name
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        asked = tuple(
-            LabelSet(**{**_known(LabelSet, each), "classes": tuple(each["classes"])}) for each in content["label_sets"]
-        )
-        stages = tuple(
-            Stage(
-                **{**_known(Stage, each), "scores": tuple(LayerScore(**_known(LayerScore, s)) for s in each["scores"])}
-            )
-            for each in content["stages"]
-        )
-        lists = {"label_sets": asked, "stages": stages, "layers": tuple(content["layers"])}
-        return Probing(**{**_known(Probing, content), **lists})
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        return stored(Probing, path)
+    except (OSError, ValueError) as error:
         raise BadProbe(f"{path} cannot be read ({error}); delete it, and probe the run again") from None
-
-
-def _known(kind: type, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Without what a later version may have added."""
-    names = {each.name for each in dataclasses.fields(kind)}
-    return {name: value for name, value in values.items() if name in names}
