@@ -22,10 +22,11 @@ def stored(kind: type[T], path: Path) -> T | None:
     except FileNotFoundError:
         return None
     try:
-        found: T = _reader_of(kind).validate_json(content, strict=True)
+        found: T = _reader_of(kind).validate_json(content, strict=True)  # type: ignore[arg-type]  # classes are hashable
     except ValidationError as error:
         first = error.errors()[0]
-        said = str(first.get("ctx", {}).get("error", first["msg"]))  # our own words where a dataclass refused
+        # Our own words where a dataclass refused.
+        said = str(first["ctx"]["error"]) if first["type"] == "value_error" else first["msg"]
         raise ValueError(": ".join([*filter(None, [".".join(map(str, first["loc"]))]), said])) from None
     return found
 
