@@ -136,6 +136,16 @@ def test_probes_with_other_settings_are_left_out_and_counted(grid: Path) -> None
     assert "1 run was probed with other settings" in table_of(grid).legend
 
 
+def test_a_checkpoint_that_lacks_a_layer_of_a_label_set_is_named(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a")
+    write_probe(run)
+    content = json.loads((run / "probe.json").read_text())
+    del content["stages"][2]["scores"][1]
+    (run / "probe.json").write_text(json.dumps(content))
+    with pytest.raises(BadProbe, match="step 2 has not one score for each label set and layer"):
+        read_grid(run)
+
+
 def test_probes_of_weights_from_before_are_none(run: Path) -> None:
     done = json.loads((run / "done.json").read_text())
     assert read_run(run).probing is not None

@@ -367,6 +367,15 @@ def test_results_are_read_from_run_folders_and_earlier_weights_are_none(tmp_path
     assert column(transfer(read_grid(tmp_path)), "CoLA")[1] == "not learnt"
 
 
+@pytest.mark.parametrize("measures", [[], ["f1"]])
+def test_a_result_without_the_score_that_tables_show_is_named(tmp_path: Path, measures: list[str]) -> None:
+    run = write_results(write_run(tmp_path / "a"), [result("sst2", 1, 0.5)])
+    path = run / "transfer" / "sst2" / "seed1.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "measures": measures}))
+    with pytest.raises(BadInput, match=r"seed1\.json cannot be read \(its measures are"):
+        read_grid(tmp_path)
+
+
 def test_a_broken_result_is_named(tmp_path: Path) -> None:
     run = write_results(write_run(tmp_path / "a"), [result("cola", 1, 0.5)])
     (run / "transfer" / "cola" / "seed1.json").write_text("{")

@@ -224,12 +224,16 @@ def test_scores_come_to_the_dashboards_of_the_run_behind_the_exam(
     finetune(task_data, run, "--task=boats", "--seeds=[1]")
     finetune(task_data, run, "--task=boats", "--seeds=[1,2]")
     finetune(task_data, run, "--task=boats", "--seeds=[1]", "--from-scratch")
+    stale = json.loads((run / "transfer/boats/seed1.json").read_text())
+    (run / "transfer/boats/seed9.json").write_text(json.dumps({**stale, "seed": 9, "trained_at": "eve", "score": 9.0}))
+    finetune(task_data, run, "--task=boats", "--seeds=[2]", "--from-scratch")
+    (run / "transfer/boats/seed9.json").unlink()
     lines = list(csv.DictReader((run / "metrics.csv").open()))
     of = {(each.from_scratch, each.seed): each.score for each in all_finetuned(run)}
     last = lines[-1]
-    assert [lines[-2]["step"], last["step"]] == ["20", "24"]  # the exam and three results, each a step on
+    assert [lines[-2]["step"], last["step"]] == ["20", "25"]  # the exam and four results, each a step on
     assert float(last["transfer/boats/score"]) == pytest.approx((of[False, 1] + of[False, 2]) / 2)
-    assert float(last["transfer/boats/scratch/score"]) == pytest.approx(of[True, 1])
+    assert float(last["transfer/boats/scratch/score"]) == pytest.approx((of[True, 1] + of[True, 2]) / 2)
     assert float(last["transfer/boats/matthews"]) >= -1
     assert float(last["exam/bits_per_hidden_byte"]) == 2.5
     assert "transfer/boats/score" not in {name for line in lines[:-1] for name in line if line[name]}
